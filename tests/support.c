@@ -1,0 +1,51 @@
+#define _GNU_SOURCE
+#include "support.h"
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *shared_file(const char *name) {
+    static char path[4096];
+    const char *root = getenv("SNARM_SHARED");
+    snprintf(path, sizeof path, "%s/%s", root != NULL ? root : "../shared", name);
+    if (access(path, R_OK) == 0)
+        return path;
+    printf("skipped: no %s\n", path);
+    return NULL;
+}
+
+static char scratch[64];
+
+static int remove_entry(const char *path, const struct stat *status, int kind, struct FTW *walk) {
+    (void)status, (void)kind, (void)walk;
+    return remove(path);
+}
+
+static void remove_scratch(void) {
+    nftw(scratch, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+const char *scratch_file(const char *name) {
+    static char paths[4][4096];
+    static unsigned next;
+    if (scratch[0] == '\0') {
+        strcpy(scratch, "/tmp/snarm-test-XXXXXX");
+        ck_assert_ptr_nonnull(mkdtemp(scratch));
+        atexit(remove_scratch);
+    }
+    char *path = paths[next++ % 4];
+    snprintf(path, sizeof paths[0], "%s/%s", scratch, name);
+    return path;
+}
+
+int run_suite(Suite *suite) {
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}
