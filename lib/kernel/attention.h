@@ -1,0 +1,21 @@
+/* Multi-head self-attention on rows of tokens. */
+#ifndef SN_KERNEL_ATTENTION_H
+#define SN_KERNEL_ATTENTION_H
+
+#include "kernel/stream.h"
+
+#include <stddef.h>
+
+/* dst = concatenated over heads: softmax(Q K^T / sqrt(head_size)) V.
+ * qkv (tokens, 3 * heads * head_size): a row holds all queries, then all keys, then all values, head by head, as a
+ * fused projection gives them. dst (tokens, heads * head_size). Read and written in place by strided products: no
+ * part of qkv is copied out. */
+typedef struct sn_attention sn_attention;
+snarm_status sn_attention_create(sn_attention **out, size_t tokens, size_t heads, size_t head_size);
+void sn_attention_destroy(sn_attention *attention);
+/* Floats of scratch memory that a run needs: the scores of the heads computed at a time. */
+size_t sn_attention_scratch(const sn_attention *attention);
+snarm_status sn_attention_run(const sn_attention *attention, sn_stream *stream, const float *qkv, float *scratch,
+                              float *dst);
+
+#endif

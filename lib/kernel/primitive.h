@@ -1,0 +1,58 @@
+/* oneDNN's objects behind the operations of this folder. Nothing outside lib/kernel includes this file. */
+#ifndef SN_KERNEL_PRIMITIVE_H
+#define SN_KERNEL_PRIMITIVE_H
+
+#include "kernel/stream.h"
+
+#include <dnnl.h>
+
+/* Turns a failed oneDNN call into an error that names it. */
+#define SN_DNNL(call)                                                                                                  \
+    do {                                                                                                               \
+        dnnl_status_t sn_dnnl_status = (call);                                                                         \
+        if (sn_dnnl_status != dnnl_success)                                                                            \
+            return sn_dnnl_error(sn_dnnl_status, #call);                                                               \
+    } while (0)
+snarm_status sn_dnnl_error(dnnl_status_t status, const char *call);
+
+/* The process's CPU engine, created at first use and kept: oneDNN's primitives refer to it. */
+snarm_status sn_engine(dnnl_engine_t *engine);
+
+/* An operation of oneDNN with the descriptors of its arguments. Zero it before init; destroy is harmless on zero. */
+typedef struct sn_primitive {
+    dnnl_primitive_t primitive;
+    dnnl_primitive_desc_t desc; /* owns the descriptors below */
+    const_dnnl_memory_desc_t src, weights, bias, dst;
+    const_dnnl_memory_desc_t scratchpad;
+    size_t scratchpad_bytes;
+} sn_primitive;
+
+/* Attributes that every operation shares: the caller's stream provides the scratch memory, which makes one primitive
+ * safe to run on several threads at once. */
+snarm_status sn_attributes(dnnl_primitive_attr_t *out, dnnl_post_ops_t post_ops);
+
+/* Takes over desc, also on failure. */
+snarm_status sn_primitive_init(sn_primitive *primitive, dnnl_primitive_desc_t desc);
+void sn_primitive_destroy(sn_primitive *primitive);
+
+typedef struct sn_argument {
+    int index; /* DNNL_ARG_... */
+    const_dnnl_memory_desc_t desc;
+    const void *data; /* oneDNN's handles do not tell read from written: constness ends here */
+} sn_argument;
+
+enum { SN_ARGUMENTS_MAX = 8 };
+
+/* Runs and waits. At most SN_ARGUMENTS_MAX - 1 arguments. */
+snarm_status sn_primitive_run(const sn_primitive *primitive, sn_stream *stream, const sn_argument *arguments, int count);
+
+/* Copies src to dst, changing the layout (and type). */
+snarm_status sn_reorder_once(const_dnnl_memory_desc_t src_desc, const void *src, const_dnnl_memory_desc_t dst_desc,
+                             void *dst);
+
+/* A descriptor of f32 with the given strides in elements; NULL strides: dense, last dimension fastest. */
+snarm_status sn_strided_desc(dnnl_memory_desc_t *out, int ndims, const dnnl_dim_t *dims, const dnnl_dim_t *strides);
+/* One whose layout oneDNN shall choose. */
+snarm_status sn_any_desc(dnnl_memory_desc_t *out, int ndims, const dnnl_dim_t *dims);
+
+#endif

@@ -1,0 +1,65 @@
+/* Compiled once per level, with SN_SIMD_TABLE naming the table it defines; see simd.h for what each function does. */
+#include "kernel/simd.h"
+#include "kernel/vector.h"
+
+static void insert(float value, int32_t index, size_t k, float *best_values, int32_t *best_indices) {
+    size_t at = k - 1;
+    while (at > 0 && best_values[at - 1] > value) {
+        best_values[at] = best_values[at - 1];
+        best_indices[at] = best_indices[at - 1];
+        at--;
+    }
+    best_values[at] = value;
+    best_indices[at] = index;
+}
+
+static void smallest(const float *values, size_t count, int32_t first, const int32_t *owners, int32_t excluded,
+                     size_t k, float *best_values, int32_t *best_indices) {
+    size_t j = 0;
+    /* Nearly all values are larger than the kth smallest so far: a vector of them is passed over by one comparison. */
+    for (; j + SN_LANES <= count; j += SN_LANES) {
+        unsigned bits = v_less_bits(v_load(values + j), v_set(best_values[k - 1]));
+        for (; bits != 0; bits &= bits - 1) {
+            size_t at = j + (size_t)__builtin_ctz(bits);
+            if (values[at] < best_values[k - 1] && (owners == NULL || owners[first + (int32_t)at] != excluded))
+                insert(values[at], first + (int32_t)at, k, best_values, best_indices);
+        }
+    }
+    for (; j < count; j++)
+        if (values[j] < best_values[k - 1] && (owners == NULL || owners[first + (int32_t)j] != excluded))
+            insert(values[j], first + (int32_t)j, k, best_values, best_indices);
+}
+
+static float squared_distance(const float *a, const float *b, size_t count) {
+    vfloat sum0 = v_set(0), sum1 = v_set(0);
+    size_t i = 0;
+    for (; i + 2 * SN_LANES <= count; i += 2 * SN_LANES) {
+        vfloat d0 = v_load(a + i) - v_load(b + i), d1 = v_load(a + i + SN_LANES) - v_load(b + i + SN_LANES);
+        sum0 = v_fma(d0, d0, sum0);
+        sum1 = v_fma(d1, d1, sum1);
+    }
+    float sum = v_sum(sum0 + sum1);
+    for (; i < count; i++)
+        sum += (a[i] - b[i]) * (a[i] - b[i]);
+    return sum;
+}
+
+static float dot(const float *a, const float *b, size_t count) {
+    vfloat sum0 = v_set(0), sum1 = v_set(0);
+    size_t i = 0;
+    for (; i + 2 * SN_LANES <= count; i += 2 * SN_LANES) {
+        sum0 = v_fma(v_load(a + i), v_load(b + i), sum0);
+        sum1 = v_fma(v_load(a + i + SN_LANES), v_load(b + i + SN_LANES), sum1);
+    }
+    float sum = v_sum(sum0 + sum1);
+    for (; i < count; i++)
+        sum += a[i] * b[i];
+    return sum;
+}
+
+extern const sn_simd SN_SIMD_TABLE;
+const sn_simd SN_SIMD_TABLE = {
+    .smallest = smallest,
+    .squared_distance = squared_distance,
+    .dot = dot,
+};

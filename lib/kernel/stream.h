@@ -1,0 +1,18 @@
+/* Where operations run: an execution stream with its scratch memory, and a pool of such states for handles that many
+ * threads use at once. */
+#ifndef SN_KERNEL_STREAM_H
+#define SN_KERNEL_STREAM_H
+
+#include "core/status.h"
+
+#include <stddef.h>
+
+/* Operations (sn_gemm, sn_conv, ...) are immutable once created and may run on any number of streams at once; a
+ * stream runs one operation at a time. It grows its scratch memory to the largest need it has met, so that a handle
+ * that keeps its streams allocates nothing more after the first image. */
+typedef struct sn_stream sn_stream;
+
+snarm_status sn_stream_create(sn_stream **out);
+void sn_stream_destroy(sn_stream *stream);
+
+#endif
