@@ -1,0 +1,38 @@
+/* libsnarm: anomaly maps and image scores, from logits or from distances. */
+#ifndef SNARM_MAP_H
+#define SNARM_MAP_H
+
+#include "snarm/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Mean over maps of sigmoid(logits brought to width x height, bilinear with aligned corners).
+ *   logits  (maps, grid_height, grid_width) floats
+ *   map     (height, width) floats in 0..1, not smoothed
+ *   threads 0: snarm_default_threads() */
+SNARM_API snarm_status snarm_map_from_logits(const float *logits, int32_t maps, int32_t grid_width, int32_t grid_height,
+                                             int32_t width, int32_t height, int32_t threads, float *map);
+
+/* Patch values (distances to the bank) brought to width x height, bilinear with half-pixel centres. */
+SNARM_API snarm_status snarm_map_from_patches(const float *patches, int32_t grid_width, int32_t grid_height,
+                                              int32_t width, int32_t height, int32_t threads, float *map);
+
+/* Gaussian smoothing in place, radius 4 sigma rounded, edges mirrored with the edge pixel repeated.
+ *   sigma  pixels; 0 does nothing; at most 64; the paper's is 4 */
+SNARM_API snarm_status snarm_map_smooth(float *map, int32_t width, int32_t height, double sigma, int32_t threads);
+
+/* The image score: the largest mean of a 16 x 16 window, windows 2 pixels apart from the top left; of the whole map
+ * where it is smaller than a window. x and y, if not NULL, receive the centre of that window in pixels of the map. */
+SNARM_API snarm_status snarm_map_score(const float *map, int32_t width, int32_t height, float *score, int32_t *x,
+                                       int32_t *y);
+
+/* The map at another size (that of the camera's picture, say), bilinear with half-pixel centres. dst must not be map. */
+SNARM_API snarm_status snarm_map_resize(const float *map, int32_t width, int32_t height, float *dst, int32_t dst_width,
+                                        int32_t dst_height);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

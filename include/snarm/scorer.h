@@ -1,0 +1,57 @@
+/* libsnarm: the self-navigated Mamba scorer: from the hybrid residual to logit maps.
+ *
+ * For each of four branches (atrous rates 3, 6, 12, 24) and four scan orders of the grid (rows, columns, and both reversed), two Mamba
+ * blocks refine the hard patches, and a dilated head gives a logit map. Files hold the tensors of a published checkpoint under its
+ * own names (simple_predictor, conv_list, mamba_list, norm_list, head_list); sizes, depth and rates are read from shapes and metadata.
+ */
+#ifndef SNARM_SCORER_H
+#define SNARM_SCORER_H
+
+#include "snarm/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct snarm_scorer snarm_scorer;
+
+/* Initialise with snarm_scorer_options_init; zero means default. */
+typedef struct snarm_scorer_options {
+    size_t struct_size;
+    int32_t grid_width, grid_height; /* patches; required; 2..512 each */
+    double reference_ratio; /* rho, must be the residual engine's; default: the file's self_ratio, else 0.75 */
+    int32_t threads;        /* default 0: snarm_default_threads(); 1..64 */
+} snarm_scorer_options;
+SNARM_API void snarm_scorer_options_init(snarm_scorer_options *options);
+
+/* Loads a scorer file (safetensors) and prepares it for one grid; batch-norm is folded into the heads. */
+SNARM_API snarm_status snarm_scorer_create(snarm_scorer **out, const char *path, const snarm_scorer_options *options);
+SNARM_API void snarm_scorer_destroy(snarm_scorer *scorer);
+
+/* Initialise struct_size. */
+typedef struct snarm_scorer_info {
+    size_t struct_size;
+    int32_t grid_width, grid_height;
+    int32_t channels;       /* C of the features: the hybrid residual has 2C */
+    int32_t embedding;      /* D, channels inside the Mamba blocks */
+    int32_t branches, scans, depth;
+    int32_t maps;           /* logit maps: branches * scans */
+    double reference_ratio;
+} snarm_scorer_info;
+SNARM_API snarm_status snarm_scorer_get_info(const snarm_scorer *scorer, snarm_scorer_info *info);
+
+/* The navigator's weights for snarm_residual_create: *weight has C floats, the handle's, valid as long as it. */
+SNARM_API snarm_status snarm_scorer_navigator(const snarm_scorer *scorer, const float **weight, float *bias);
+
+/* Logits of one picture.
+ *   hybrid     (N, 2C) floats of snarm_residual_hybrid, N = grid_width * grid_height
+ *   reference  (N) bytes, 1 on the reference set; exactly N - round(ratio * N) zeros
+ *   logits     (maps, N) floats: map branch * scans + scan, each in image order
+ * Any number of threads may call it on one handle at the same time; results do not depend on that. */
+SNARM_API snarm_status snarm_scorer_logits(const snarm_scorer *scorer, const float *hybrid, const uint8_t *reference,
+                                           float *logits);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
