@@ -75,7 +75,7 @@ SNARM_API void snarm_coreset_options_init(snarm_coreset_options *options);
  *   vectors   (count, channels) floats, finite
  *   target    how many to choose; at least 1; more than count: all are chosen, in order
  *   selected  receives min(target, count) indices, in the order of choice; the caller's
- *   chosen    receives that number */
+ *   chosen    receives that number; fewer where the rest only repeats vectors already chosen */
 SNARM_API snarm_status snarm_coreset_select(const float *vectors, size_t count, int32_t channels, size_t target,
                                             const snarm_coreset_options *options, size_t *selected, size_t *chosen);
 
