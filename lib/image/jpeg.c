@@ -20,6 +20,7 @@ typedef struct jpeg_reader {
     snarm_status status; /* of what made it jump */
     const sn_image_file *file;
     uint8_t *inks; /* a row of CMYK samples */
+    int orientation;
     snarm_image image;
 } jpeg_reader;
 
@@ -95,6 +96,15 @@ static snarm_status choose_output(jpeg_reader *reader, snarm_pixel_format *forma
     }
 }
 
+static int find_orientation(const jpeg_reader *reader) {
+    static const char mark[6] = "Exif\0";
+    for (jpeg_saved_marker_ptr marker = reader->jpeg.marker_list; marker != NULL; marker = marker->next)
+        if (marker->marker == JPEG_APP0 + 1 && marker->data_length >= sizeof mark &&
+            memcmp(marker->data, mark, sizeof mark) == 0)
+            return sn_exif_orientation(marker->data + sizeof mark, marker->data_length - sizeof mark);
+    return 1;
+}
+
 static snarm_status read_picture(jpeg_reader *reader) {
     struct jpeg_decompress_struct *jpeg = &reader->jpeg;
     if (setjmp(reader->jump) != 0)
@@ -117,17 +127,9 @@ static snarm_status read_picture(jpeg_reader *reader) {
         if (reader->inks != NULL)
             inks_to_rgb(row, reader->inks, reader->image.width);
     }
+    reader->orientation = find_orientation(reader); /* finishing frees the markers */
     jpeg_finish_decompress(&reader->jpeg);
     return SNARM_OK;
-}
-
-static int find_orientation(const jpeg_reader *reader) {
-    static const char mark[6] = "Exif\0";
-    for (jpeg_saved_marker_ptr marker = reader->jpeg.marker_list; marker != NULL; marker = marker->next)
-        if (marker->marker == JPEG_APP0 + 1 && marker->data_length >= sizeof mark &&
-            memcmp(marker->data, mark, sizeof mark) == 0)
-            return sn_exif_orientation(marker->data + sizeof mark, marker->data_length - sizeof mark);
-    return 1;
 }
 
 snarm_status sn_jpeg_decode(snarm_image *out, int *orientation, const sn_image_file *file) {
@@ -139,7 +141,7 @@ snarm_status sn_jpeg_decode(snarm_image *out, int *orientation, const sn_image_f
     reader.progress.progress_monitor = on_progress;
     snarm_status status = read_picture(&reader);
     if (status == SNARM_OK) {
-        *orientation = find_orientation(&reader);
+        *orientation = reader.orientation;
         *out = reader.image;
     } else {
         snarm_image_release(&reader.image);

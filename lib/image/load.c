@@ -27,17 +27,17 @@ typedef struct signature {
 static const signature signatures[] = {
     {0, 8, "\x89PNG\r\n\x1a\n", KIND_PNG, "PNG"},
     {0, 3, "\xff\xd8\xff", KIND_JPEG, "JPEG"},
-    {0, 6, "GIF87a", KIND_OTHER, "GIF"},
-    {0, 6, "GIF89a", KIND_OTHER, "GIF"},
-    {0, 4, "II*\0", KIND_OTHER, "TIFF"},
-    {0, 4, "MM\0*", KIND_OTHER, "TIFF"},
-    {0, 4, "II+\0", KIND_OTHER, "BigTIFF"},
-    {0, 4, "MM\0+", KIND_OTHER, "BigTIFF"},
-    {8, 4, "WEBP", KIND_OTHER, "WebP"},
-    {0, 12, "\0\0\0\x0cjP  \r\n\x87\n", KIND_OTHER, "JPEG 2000"},
-    {4, 8, "ftypheic", KIND_OTHER, "HEIF"},
-    {4, 8, "ftypmif1", KIND_OTHER, "HEIF"},
-    {4, 8, "ftypavif", KIND_OTHER, "AVIF"},
+    {0, 6, "GIF87a", KIND_OTHER, "a GIF"},
+    {0, 6, "GIF89a", KIND_OTHER, "a GIF"},
+    {0, 4, "II*\0", KIND_OTHER, "a TIFF"},
+    {0, 4, "MM\0*", KIND_OTHER, "a TIFF"},
+    {0, 4, "II+\0", KIND_OTHER, "a BigTIFF"},
+    {0, 4, "MM\0+", KIND_OTHER, "a BigTIFF"},
+    {8, 4, "WEBP", KIND_OTHER, "a WebP"},
+    {0, 12, "\0\0\0\x0cjP  \r\n\x87\n", KIND_OTHER, "a JPEG 2000"},
+    {4, 8, "ftypheic", KIND_OTHER, "a HEIF"},
+    {4, 8, "ftypmif1", KIND_OTHER, "a HEIF"},
+    {4, 8, "ftypavif", KIND_OTHER, "an AVIF"},
 };
 
 /* "BM" alone may begin a text: a BMP file's sixth to ninth bytes are zero, its header's length small. */
@@ -49,7 +49,7 @@ static bool is_bmp(const uint8_t *bytes, size_t size) {
 static snarm_status sniff(file_kind *out, const char *name, const uint8_t *bytes, size_t size) {
     if (size == 0)
         return sn_error(SNARM_ERROR_FORMAT, "%s: is empty, expected a PNG or JPEG file", name);
-    const char *other = is_bmp(bytes, size) ? "BMP" : NULL;
+    const char *other = is_bmp(bytes, size) ? "a BMP" : NULL;
     for (size_t i = 0; i < sizeof signatures / sizeof signatures[0] && other == NULL; i++) {
         const signature *known = &signatures[i];
         if (size < known->offset + known->length || memcmp(bytes + known->offset, known->bytes, known->length) != 0)
@@ -60,7 +60,7 @@ static snarm_status sniff(file_kind *out, const char *name, const uint8_t *bytes
         other = known->name;
     }
     if (other != NULL)
-        return sn_error(SNARM_ERROR_UNSUPPORTED, "%s: is a %s file, which is not read; expected PNG or JPEG", name,
+        return sn_error(SNARM_ERROR_UNSUPPORTED, "%s: is %s file, which is not read; expected PNG or JPEG", name,
                         other);
     return sn_error(SNARM_ERROR_FORMAT, "%s: is not a PNG or JPEG file", name);
 }
