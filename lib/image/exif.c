@@ -1,4 +1,4 @@
-/* The orientation of a camera's picture: finding it in the EXIF block, and turning the picture accordingly. */
+/* The orientation of a camera's picture: finding it in the EXIF block, and turning the picture so. */
 #include "image/decode.h"
 
 #include "core/memory.h"
@@ -22,7 +22,8 @@ int sn_exif_orientation(const uint8_t *tiff, size_t size) {
     bool big = memcmp(tiff, "MM\0*", 4) == 0;
     if (!big && memcmp(tiff, "II*\0", 4) != 0)
         return 1;
-    /* The first directory describes the picture itself (the second is its thumbnail's): a count, then its entries. */
+    /* The first directory describes the picture itself (the second is its thumbnail's): a count, then its
+     * entries. */
     size_t directory = read_number(tiff + 4, 4, big);
     if (directory > size - 2)
         return 1;

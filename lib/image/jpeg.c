@@ -1,5 +1,5 @@
-/* JPEG files to pictures. libjpeg reports errors by a long jump; everything that must survive it lies in the reader,
- * which the caller of the jumping function holds. */
+/* JPEG files to pictures. libjpeg reports errors by a long jump; everything that must survive it lies in the
+ * reader, which the caller of the jumping function holds. */
 #include <stddef.h>
 #include <stdio.h>
 #include <setjmp.h>
@@ -48,8 +48,8 @@ static void on_error(j_common_ptr jpeg) {
     longjmp(reader->jump, 1);
 }
 
-/* libjpeg only warns where data is missing or damaged, and fills the gap with grey: no picture to judge a part by.
- * Warnings about the labels of whole data are passed over. Levels from 0 up are traces. */
+/* libjpeg only warns where data is missing or damaged, and fills the gap with grey: no picture to judge a
+ * part by. Warnings about the labels of whole data are passed over. Levels from 0 up are traces. */
 static void on_message(j_common_ptr jpeg, int level) {
     if (level < 0 && jpeg->err->msg_code != JWRN_ADOBE_XFORM && jpeg->err->msg_code != JWRN_JFIF_MAJOR)
         on_error(jpeg);
@@ -62,12 +62,13 @@ static void on_progress(j_common_ptr common) {
     jpeg_reader *reader = common->client_data;
     if (reader->jpeg.input_scan_number <= SCANS_MAX)
         return;
-    reader->status = sn_error(SNARM_ERROR_UNSUPPORTED, "%s: JPEG file with more than %d scans", reader->file->name,
-                              (int)SCANS_MAX);
+    reader->status = sn_error(SNARM_ERROR_UNSUPPORTED, "%s: JPEG file with more than %d scans",
+                              reader->file->name, (int)SCANS_MAX);
     longjmp(reader->jump, 1);
 }
 
-/* Samples count the paper left white, as Adobe's programs write them and other readers assume for every file. */
+/* Samples count the paper left white, as Adobe's programs write them and other readers assume for every file.
+ */
 static void inks_to_rgb(uint8_t *rgb, const uint8_t *inks, int32_t width) {
     for (int32_t x = 0; x < width; x++, rgb += 3, inks += 4)
         for (int c = 0; c < 3; c++)
@@ -118,8 +119,8 @@ static snarm_status read_picture(jpeg_reader *reader) {
     snarm_pixel_format format;
     SN_TRY(choose_output(reader, &format));
     jpeg_start_decompress(&reader->jpeg);
-    SN_TRY(sn_image_allocate(&reader->image, (int32_t)jpeg->output_width, (int32_t)jpeg->output_height, format,
-                             reader->file->name));
+    SN_TRY(sn_image_allocate(&reader->image, (int32_t)jpeg->output_width, (int32_t)jpeg->output_height,
+                             format, reader->file->name));
     while (jpeg->output_scanline < jpeg->output_height) {
         uint8_t *row = (uint8_t *)reader->image.owned + jpeg->output_scanline * reader->image.stride;
         JSAMPROW target = reader->inks != NULL ? reader->inks : row;

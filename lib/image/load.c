@@ -42,8 +42,8 @@ static const signature signatures[] = {
 
 /* "BM" alone may begin a text: a BMP file's sixth to ninth bytes are zero, its header's length small. */
 static bool is_bmp(const uint8_t *bytes, size_t size) {
-    return size >= 18 && memcmp(bytes, "BM", 2) == 0 && memcmp(bytes + 6, "\0\0\0\0", 4) == 0 && bytes[15] == 0 &&
-           bytes[16] == 0 && bytes[17] == 0;
+    return size >= 18 && memcmp(bytes, "BM", 2) == 0 && memcmp(bytes + 6, "\0\0\0\0", 4) == 0 &&
+           bytes[15] == 0 && bytes[16] == 0 && bytes[17] == 0;
 }
 
 static snarm_status sniff(file_kind *out, const char *name, const uint8_t *bytes, size_t size) {
@@ -52,7 +52,8 @@ static snarm_status sniff(file_kind *out, const char *name, const uint8_t *bytes
     const char *other = is_bmp(bytes, size) ? "a BMP" : NULL;
     for (size_t i = 0; i < sizeof signatures / sizeof signatures[0] && other == NULL; i++) {
         const signature *known = &signatures[i];
-        if (size < known->offset + known->length || memcmp(bytes + known->offset, known->bytes, known->length) != 0)
+        if (size < known->offset + known->length ||
+            memcmp(bytes + known->offset, known->bytes, known->length) != 0)
             continue;
         *out = known->kind;
         if (known->kind != KIND_OTHER)
@@ -60,8 +61,8 @@ static snarm_status sniff(file_kind *out, const char *name, const uint8_t *bytes
         other = known->name;
     }
     if (other != NULL)
-        return sn_error(SNARM_ERROR_UNSUPPORTED, "%s: is %s file, which is not read; expected PNG or JPEG", name,
-                        other);
+        return sn_error(SNARM_ERROR_UNSUPPORTED, "%s: is %s file, which is not read; expected PNG or JPEG",
+                        name, other);
     return sn_error(SNARM_ERROR_FORMAT, "%s: is not a PNG or JPEG file", name);
 }
 
@@ -72,8 +73,8 @@ snarm_status sn_image_check_limits(const sn_image_file *file, uint32_t width, ui
         return sn_error(SNARM_ERROR_UNSUPPORTED, "%s: picture of %u x %u pixels, max_side is %u", file->name,
                         (unsigned)width, (unsigned)height, (unsigned)side);
     if (pixels > (uint64_t)file->options.max_pixels)
-        return sn_error(SNARM_ERROR_UNSUPPORTED, "%s: picture of %u x %u = %llu pixels, max_pixels is %lld", file->name,
-                        (unsigned)width, (unsigned)height, (unsigned long long)pixels,
+        return sn_error(SNARM_ERROR_UNSUPPORTED, "%s: picture of %u x %u = %llu pixels, max_pixels is %lld",
+                        file->name, (unsigned)width, (unsigned)height, (unsigned long long)pixels,
                         (long long)file->options.max_pixels);
     return SNARM_OK;
 }
@@ -90,8 +91,8 @@ static snarm_status read_options(snarm_image_options *out, const snarm_image_opt
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_image_options: max_pixels is %lld, expected 0..%lld",
                         (long long)out->max_pixels, (long long)pixels_max);
     if (out->max_side < 0 || out->max_side > SN_IMAGE_SIDE_MAX)
-        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_image_options: max_side is %d, expected 0..%d", (int)out->max_side,
-                        (int)SN_IMAGE_SIDE_MAX);
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_image_options: max_side is %d, expected 0..%d",
+                        (int)out->max_side, (int)SN_IMAGE_SIDE_MAX);
     if (out->ignore_exif != 0 && out->ignore_exif != 1)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_image_options: ignore_exif is %d, expected 0 or 1",
                         (int)out->ignore_exif);
@@ -141,7 +142,8 @@ static snarm_status read_fully(int descriptor, uint8_t *to, size_t count, const 
         if (got < 0)
             return sn_error(SNARM_ERROR_IO, "%s: cannot be read: %s", path, strerror(errno));
         if (got == 0)
-            return sn_error(SNARM_ERROR_IO, "%s: ended after %zu of %zu bytes while it was read", path, done, count);
+            return sn_error(SNARM_ERROR_IO, "%s: ended after %zu of %zu bytes while it was read", path, done,
+                            count);
         done += (size_t)got;
     }
     return SNARM_OK;
@@ -154,7 +156,8 @@ static snarm_status read_open_file(uint8_t **bytes, size_t *size, int descriptor
     if (S_ISDIR(facts.st_mode))
         return sn_error(SNARM_ERROR_IO, "%s: is a folder, expected a PNG or JPEG file", path);
     if (!S_ISREG(facts.st_mode))
-        return sn_error(SNARM_ERROR_IO, "%s: is not a regular file (mode 0%o)", path, (unsigned)facts.st_mode);
+        return sn_error(SNARM_ERROR_IO, "%s: is not a regular file (mode 0%o)", path,
+                        (unsigned)facts.st_mode);
     /* The kind first, so that no memory is taken for a large file that is no picture. */
     uint8_t head[32];
     size_t head_size = facts.st_size < (off_t)sizeof head ? (size_t)facts.st_size : sizeof head;
@@ -162,8 +165,8 @@ static snarm_status read_open_file(uint8_t **bytes, size_t *size, int descriptor
     file_kind kind;
     SN_TRY(sniff(&kind, path, head, head_size));
     if (facts.st_size > file_size_max)
-        return sn_error(SNARM_ERROR_UNSUPPORTED, "%s: is %lld bytes long, image files up to %lld are read", path,
-                        (long long)facts.st_size, (long long)file_size_max);
+        return sn_error(SNARM_ERROR_UNSUPPORTED, "%s: is %lld bytes long, image files up to %lld are read",
+                        path, (long long)facts.st_size, (long long)file_size_max);
     *size = (size_t)facts.st_size;
     SN_TRY(sn_alloc(bytes, *size, 1, path));
     memcpy(*bytes, head, head_size);

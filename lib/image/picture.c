@@ -11,19 +11,20 @@ snarm_status sn_image_check(const snarm_image *image, const char *function) {
     if (image->pixels == NULL)
         return sn_error(SNARM_ERROR_ARGUMENT, "%s: image.pixels is NULL", function);
     if (image->width < 1 || image->width > SN_IMAGE_SIDE_MAX)
-        return sn_error(SNARM_ERROR_ARGUMENT, "%s: image.width is %d, expected 1..%d", function, (int)image->width,
-                        (int)SN_IMAGE_SIDE_MAX);
+        return sn_error(SNARM_ERROR_ARGUMENT, "%s: image.width is %d, expected 1..%d", function,
+                        (int)image->width, (int)SN_IMAGE_SIDE_MAX);
     if (image->height < 1 || image->height > SN_IMAGE_SIDE_MAX)
-        return sn_error(SNARM_ERROR_ARGUMENT, "%s: image.height is %d, expected 1..%d", function, (int)image->height,
-                        (int)SN_IMAGE_SIDE_MAX);
+        return sn_error(SNARM_ERROR_ARGUMENT, "%s: image.height is %d, expected 1..%d", function,
+                        (int)image->height, (int)SN_IMAGE_SIDE_MAX);
     if ((int)image->format < SNARM_GREY8 || (int)image->format > SNARM_RGBA8)
-        return sn_error(SNARM_ERROR_ARGUMENT, "%s: image.format is %d, expected a snarm_pixel_format (%d..%d)",
-                        function, (int)image->format, (int)SNARM_GREY8, (int)SNARM_RGBA8);
+        return sn_error(SNARM_ERROR_ARGUMENT,
+                        "%s: image.format is %d, expected a snarm_pixel_format (%d..%d)", function,
+                        (int)image->format, (int)SNARM_GREY8, (int)SNARM_RGBA8);
     ptrdiff_t row = (ptrdiff_t)image->width * sn_image_pixel_bytes(image->format);
     if (image->stride != 0 && image->stride < row && image->stride > -row)
         return sn_error(SNARM_ERROR_ARGUMENT,
-                        "%s: image.stride is %td bytes, expected 0 or at least the %td of a row of %d pixels", function,
-                        image->stride, row, (int)image->width);
+                        "%s: image.stride is %td bytes, expected 0 or at least the %td of a row of %d pixels",
+                        function, image->stride, row, (int)image->width);
     ptrdiff_t span;
     if (__builtin_mul_overflow(image->stride, (ptrdiff_t)image->height, &span))
         return sn_error(SNARM_ERROR_ARGUMENT, "%s: image.stride is %td bytes, too much for %d rows", function,

@@ -7,11 +7,12 @@
 /* The longest side of any picture; the header promises it. */
 enum { SN_IMAGE_SIDE_MAX = 65500 };
 
-/* Whether a caller's picture is what snarm/image.h says; SNARM_ERROR_ARGUMENT naming the public function that was given it,
- * the field and its value. */
+/* Whether a caller's picture is what snarm/image.h says; SNARM_ERROR_ARGUMENT naming the public function that
+ * was given it, the field and its value. */
 snarm_status sn_image_check(const snarm_image *image, const char *function);
 
-/* A picture of the library's own, rows without gaps, pixels unset; 1..65,500 a side. *out is written on success only. */
+/* A picture of the library's own, rows without gaps, pixels unset; 1..65,500 a side. *out is written on
+ * success only. */
 snarm_status sn_image_allocate(snarm_image *out, int32_t width, int32_t height, snarm_pixel_format format,
                                const char *name);
 

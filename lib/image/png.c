@@ -1,5 +1,5 @@
-/* PNG files to pictures. libpng reports errors by a long jump; everything that must survive it lies in the reader, which
- * the caller of the jumping function holds. */
+/* PNG files to pictures. libpng reports errors by a long jump; everything that must survive it lies in the
+ * reader, which the caller of the jumping function holds. */
 #include "image/decode.h"
 
 #include "core/status.h"
@@ -29,8 +29,11 @@ static void on_error(png_structp png, png_const_charp message) {
     longjmp(reader->jump, 1);
 }
 
+/* Without memory for a chunk that may be missing, libpng warns and goes on: the picture might not be turned.
+ */
 static void on_warning(png_structp png, png_const_charp message) {
-    (void)png, (void)message;
+    if (strstr(message, "memory") != NULL)
+        on_error(png, message);
 }
 
 static void on_read(png_structp png, png_bytep to, size_t count) {
@@ -68,7 +71,7 @@ static snarm_status read_picture(png_reader *reader) {
     png_set_user_limits(reader->png, SN_IMAGE_SIDE_MAX, SN_IMAGE_SIDE_MAX);
     /* Texts, profiles and the like are passed over: they can be large, and nothing asks for them. */
     png_set_keep_unknown_chunks(reader->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
-    png_set_keep_unknown_chunks(reader->png, PNG_HANDLE_CHUNK_AS_DEFAULT, (png_const_bytep)"eXIf", 1);
+    png_set_keep_unknown_chunks(reader->png, PNG_HANDLE_CHUNK_AS_DEFAULT, (png_const_bytep) "eXIf", 1);
     png_read_info(reader->png, reader->info);
 
     int32_t width = (int32_t)png_get_image_width(reader->png, reader->info);
@@ -79,8 +82,8 @@ static snarm_status read_picture(png_reader *reader) {
     SN_TRY(sn_image_allocate(&reader->image, width, height, format, name));
     size_t row_bytes = png_get_rowbytes(reader->png, reader->info);
     if (row_bytes != (size_t)reader->image.stride)
-        return sn_error(SNARM_ERROR_INTERNAL, "%s: libpng gives rows of %zu bytes, %td expected", name, row_bytes,
-                        reader->image.stride);
+        return sn_error(SNARM_ERROR_INTERNAL, "%s: libpng gives rows of %zu bytes, %td expected", name,
+                        row_bytes, reader->image.stride);
     uint8_t *pixels = reader->image.owned;
     for (int pass = 0; pass < passes; pass++)
         for (int32_t y = 0; y < height; y++)
@@ -103,7 +106,8 @@ snarm_status sn_png_decode(snarm_image *out, int *orientation, const sn_image_fi
     if (file->size < SIZE_END)
         return sn_error(SNARM_ERROR_FORMAT, "%s: broken PNG file: it ends early", file->name);
     if (memcmp(file->bytes + SIZE_AT - 4, "IHDR", 4) != 0)
-        return sn_error(SNARM_ERROR_FORMAT, "%s: broken PNG file: it does not begin with a header", file->name);
+        return sn_error(SNARM_ERROR_FORMAT, "%s: broken PNG file: it does not begin with a header",
+                        file->name);
     SN_TRY(sn_image_check_limits(file, png_get_uint_32(file->bytes + SIZE_AT),
                                  png_get_uint_32(file->bytes + SIZE_AT + 4)));
     png_reader reader = {.file = file};

@@ -24,7 +24,8 @@ static int open_temporary(char *name, size_t folder) {
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
         struct timespec now;
         clock_gettime(CLOCK_REALTIME, &now);
-        /* Time, process and the thread's stack tell concurrent writers apart; O_EXCL settles what they do not. */
+        /* Time, process and the thread's stack tell concurrent writers apart; O_EXCL settles what they do
+         * not. */
         snprintf(name + folder, SUFFIX_MAX, ".snarm-%lx-%lx-%lx.tmp", (unsigned long)getpid(),
                  (unsigned long)(uintptr_t)&now >> 4, (unsigned long)now.tv_nsec + (unsigned long)attempt);
         int descriptor = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -55,7 +56,8 @@ snarm_status sn_replace_open(sn_replace_file *file, const char *path) {
     }
     sn_free(file->temporary);
     file->temporary = NULL;
-    return sn_error(SNARM_ERROR_IO, "%s: cannot be written: %s", path, strerror(cause));
+    return sn_error(cause == ENOMEM ? SNARM_ERROR_MEMORY : SNARM_ERROR_IO, "%s: cannot be written: %s", path,
+                    strerror(cause));
 }
 
 /* So that the name, too, outlasts a power cut. Some file systems cannot; the file is whole all the same. */

@@ -8,7 +8,8 @@
 
 enum { WEIGHT_ONE = 2048 };
 
-/* Where target pixel d lies in the source: the whole part, which may be -1 or the last pixel, and the fraction. */
+/* Where target pixel d lies in the source: the whole part, which may be -1 or the last pixel, and the
+ * fraction. */
 static int32_t place(int32_t d, double scale, float *fraction) {
     float at = (float)((d + 0.5) * scale - 0.5);
     float whole = floorf(at);
@@ -38,7 +39,8 @@ static void fill_columns(sn_resizer *resizer, int32_t target_width, int32_t left
 }
 
 snarm_status sn_resizer_create(sn_resizer *resizer, const snarm_image *image, int32_t target_width,
-                               int32_t target_height, int32_t left, int32_t top, int32_t width, const char *name) {
+                               int32_t target_height, int32_t left, int32_t top, int32_t width,
+                               const char *name) {
     *resizer = (sn_resizer){
         .image = image,
         .channels = image->format == SNARM_GREY8 ? 1 : 3,
@@ -64,7 +66,8 @@ void sn_resizer_free(sn_resizer *resizer) {
     memset(resizer, 0, sizeof *resizer);
 }
 
-static inline int16_t between(const uint8_t *left, ptrdiff_t next, int32_t left_weight, int32_t right_weight) {
+static inline int16_t between(const uint8_t *left, ptrdiff_t next, int32_t left_weight,
+                              int32_t right_weight) {
     return (int16_t)((left[0] * left_weight + left[next] * right_weight) >> 4);
 }
 
@@ -89,8 +92,8 @@ static void resize_along_x(const sn_resizer *resizer, int16_t *restrict out, con
     }
 }
 
-/* The place among the two kept rows that holds source row y, which is computed unless it is there; keep is the place
- * that must not be given up for it, or -1. */
+/* The place among the two kept rows that holds source row y, which is computed unless it is there; keep is
+ * the place that must not be given up for it, or -1. */
 static int fetch(sn_resizer *resizer, int32_t y, int keep) {
     for (int i = 0; i < 2; i++)
         if (resizer->row_of[i] == y)

@@ -101,8 +101,8 @@ END_TEST
 static size_t make_exif(uint8_t *out, bool big, int type, uint32_t value) {
     static const uint16_t entries[2][2] = {{0x010F, 2}, {0x0112, 0}};
     size_t size = 0;
-#define PUT(number, count)                                                                                             \
-    for (int byte = 0; byte < (count); byte++)                                                                         \
+#define PUT(number, count)                                                                                   \
+    for (int byte = 0; byte < (count); byte++)                                                               \
     out[size++] = (uint8_t)((uint32_t)(number) >> 8 * (big ? (count)-1 - byte : byte))
     memcpy(out, "Exif\0\0", EXIF_HEAD);
     memcpy(out + EXIF_HEAD, big ? "MM" : "II", 2);
@@ -129,7 +129,8 @@ static size_t make_exif(uint8_t *out, bool big, int type, uint32_t value) {
 
 START_TEST(exif_turns) {
     /* A B C over D E F, and how it looks upright for each orientation. */
-    static const char *const upright[8] = {"ABCDEF", "CBAFED", "FEDCBA", "DEFABC", "ADBECF", "DAEBFC", "FCEBDA", "CFBEAD"};
+    static const char *const upright[8] = {"ABCDEF", "CBAFED", "FEDCBA", "DEFABC",
+                                           "ADBECF", "DAEBFC", "FCEBDA", "CFBEAD"};
     for (int orientation = 1; orientation <= 8; orientation++)
         for (int variant = 0; variant < 8; variant++) {
             uint8_t app1[64];
@@ -196,7 +197,8 @@ START_TEST(malformed_exif_is_passed_over) {
         make_exif(app1, big, 7, 6); /* of a type that holds no number */
         ck_assert_int_eq(orientation_of(tiff, size), 1);
     }
-    static const char *const segments[] = {"Exif", "Exif\0\0", "http://ns.adobe.com/xap/1.0/", "Exif\0\0MM\0*\xFF\xFF\xFF\xFF"};
+    static const char *const segments[] = {"Exif", "Exif\0\0", "http://ns.adobe.com/xap/1.0/",
+                                           "Exif\0\0MM\0*\xFF\xFF\xFF\xFF"};
     static const size_t sizes[] = {4, 6, 28, 14};
     for (int i = 0; i < 4; i++) {
         file_bytes file = encode(&grey_kind, (const uint8_t *)segments[i], sizes[i]);
@@ -219,8 +221,10 @@ static snarm_status decode_copy(snarm_image *image, const uint8_t *bytes, size_t
     return status;
 }
 
-static const kind sturdy_kinds[] = {{JCS_RGB, JCS_YCbCr, 3, false, 0}, {JCS_RGB, JCS_YCbCr, 3, true, 0},
-                                    {JCS_CMYK, JCS_YCCK, 4, false, 1}, {JCS_GRAYSCALE, JCS_GRAYSCALE, 1, true, 1}};
+static const kind sturdy_kinds[] = {{JCS_RGB, JCS_YCbCr, 3, false, 0},
+                                    {JCS_RGB, JCS_YCbCr, 3, true, 0},
+                                    {JCS_CMYK, JCS_YCCK, 4, false, 1},
+                                    {JCS_GRAYSCALE, JCS_GRAYSCALE, 1, true, 1}};
 
 START_TEST(cut_anywhere) {
     for (int i = 0; i < 4; i++) {
@@ -240,7 +244,8 @@ START_TEST(cut_anywhere) {
         /* An end marker put where the data of the only scan is cut: libjpeg just warns. */
         if (!sturdy_kinds[i].progressive) {
             memcpy(longer + file.size - 12, "\xff\xd9", 2);
-            ck_fails(decode_copy(&image, longer, file.size - 10), SNARM_ERROR_FORMAT, "test: broken JPEG file: ");
+            ck_fails(decode_copy(&image, longer, file.size - 10), SNARM_ERROR_FORMAT,
+                     "test: broken JPEG file: ");
         }
         free(longer);
         free(file.bytes);
@@ -291,6 +296,44 @@ START_TEST(limits_come_first) {
 }
 END_TEST
 
+START_TEST(endless_scans_are_refused) {
+    /* Each coefficient of a grey picture by itself, bit after bit: 1 + 63 * bits scans. */
+    for (int bits = 7; bits <= 8; bits++) {
+        static jpeg_scan_info script[1 + 63 * 8];
+        int scans = 0;
+        script[scans++] = (jpeg_scan_info){.comps_in_scan = 1};
+        for (int k = 1; k < 64; k++)
+            for (int bit = bits - 1; bit >= 0; bit--)
+                script[scans++] = (jpeg_scan_info){1, {0}, k, k, bit == bits - 1 ? 0 : bit + 1, bit};
+        struct jpeg_compress_struct jpeg;
+        struct jpeg_error_mgr errors;
+        file_bytes file = {0};
+        jpeg.err = jpeg_std_error(&errors);
+        jpeg_create_compress(&jpeg);
+        jpeg_mem_dest(&jpeg, &file.bytes, &file.size);
+        jpeg.image_width = jpeg.image_height = BLOCK;
+        jpeg.in_color_space = JCS_GRAYSCALE, jpeg.input_components = 1;
+        jpeg_set_defaults(&jpeg);
+        jpeg.scan_info = script, jpeg.num_scans = scans;
+        jpeg_start_compress(&jpeg, TRUE);
+        uint8_t row[BLOCK] = {0, 255, 3, 200, 90, 17, 255, 80};
+        JSAMPROW pointer = row;
+        for (int y = 0; y < BLOCK; y++)
+            jpeg_write_scanlines(&jpeg, &pointer, 1);
+        jpeg_finish_compress(&jpeg);
+        jpeg_destroy_compress(&jpeg);
+        snarm_image image;
+        if (scans <= 500)
+            ck_ok(decode_copy(&image, file.bytes, file.size));
+        else
+            ck_fails(decode_copy(&image, file.bytes, file.size), SNARM_ERROR_UNSUPPORTED,
+                     "more than 500 scans");
+        snarm_image_release(&image);
+        free(file.bytes);
+    }
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("image_jpeg");
     TCase *cases = tcase_create("image_jpeg");
@@ -301,6 +344,7 @@ int main(void) {
     tcase_add_test(cases, cut_anywhere);
     tcase_add_test(cases, damaged_anywhere);
     tcase_add_test(cases, limits_come_first);
+    tcase_add_test(cases, endless_scans_are_refused);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
 }

@@ -41,7 +41,8 @@ static unsigned sample(const kind *of, int x, int y, int c) {
 
 static const uint8_t *palette_entry(unsigned index) {
     static uint8_t colour[3];
-    colour[0] = (uint8_t)(index * 37 + 5), colour[1] = (uint8_t)(255 - index), colour[2] = (uint8_t)(index * 101);
+    colour[0] = (uint8_t)(index * 37 + 5), colour[1] = (uint8_t)(255 - index),
+    colour[2] = (uint8_t)(index * 101);
     return colour;
 }
 
@@ -60,8 +61,10 @@ static file_bytes encode(const kind *of, int width, int height, const uint8_t *e
         png_set_PLTE(png, info, palette, 1 << of->depth);
     }
     if (of->transparent) {
-        png_color_16 key = {.gray = (png_uint_16)sample(of, 0, 0, 0), .red = (png_uint_16)sample(of, 0, 0, 0)};
-        key.green = (png_uint_16)sample(of, 0, 0, of->channels > 1), key.blue = (png_uint_16)sample(of, 0, 0, 2);
+        png_color_16 key = {.gray = (png_uint_16)sample(of, 0, 0, 0),
+                            .red = (png_uint_16)sample(of, 0, 0, 0)};
+        key.green = (png_uint_16)sample(of, 0, 0, of->channels > 1),
+        key.blue = (png_uint_16)sample(of, 0, 0, 2);
         uint8_t alphas[2] = {0, 128};
         png_set_tRNS(png, info, alphas, of->colour == PNG_COLOR_TYPE_PALETTE ? 2 : 0, &key);
     }
@@ -108,10 +111,12 @@ static void check_pixels(const snarm_image *image, const kind *of) {
 
 START_TEST(every_kind) {
     static const kind kinds[] = {
-        {PNG_COLOR_TYPE_GRAY, 1, 1, 0, 0},    {PNG_COLOR_TYPE_GRAY, 2, 1, 0, 0},    {PNG_COLOR_TYPE_GRAY, 4, 1, 0, 0},
-        {PNG_COLOR_TYPE_GRAY, 8, 1, 0, 0},    {PNG_COLOR_TYPE_GRAY, 16, 1, 0, 0},   {PNG_COLOR_TYPE_PALETTE, 1, 1, 0, 0},
-        {PNG_COLOR_TYPE_PALETTE, 2, 1, 0, 0}, {PNG_COLOR_TYPE_PALETTE, 4, 1, 0, 0}, {PNG_COLOR_TYPE_PALETTE, 8, 1, 0, 0},
-        {PNG_COLOR_TYPE_RGB, 8, 3, 0, 0},     {PNG_COLOR_TYPE_RGB, 16, 3, 0, 0},    {PNG_COLOR_TYPE_GRAY_ALPHA, 8, 2, 0, 0},
+        {PNG_COLOR_TYPE_GRAY, 1, 1, 0, 0},        {PNG_COLOR_TYPE_GRAY, 2, 1, 0, 0},
+        {PNG_COLOR_TYPE_GRAY, 4, 1, 0, 0},        {PNG_COLOR_TYPE_GRAY, 8, 1, 0, 0},
+        {PNG_COLOR_TYPE_GRAY, 16, 1, 0, 0},       {PNG_COLOR_TYPE_PALETTE, 1, 1, 0, 0},
+        {PNG_COLOR_TYPE_PALETTE, 2, 1, 0, 0},     {PNG_COLOR_TYPE_PALETTE, 4, 1, 0, 0},
+        {PNG_COLOR_TYPE_PALETTE, 8, 1, 0, 0},     {PNG_COLOR_TYPE_RGB, 8, 3, 0, 0},
+        {PNG_COLOR_TYPE_RGB, 16, 3, 0, 0},        {PNG_COLOR_TYPE_GRAY_ALPHA, 8, 2, 0, 0},
         {PNG_COLOR_TYPE_GRAY_ALPHA, 16, 2, 0, 0}, {PNG_COLOR_TYPE_RGB_ALPHA, 8, 4, 0, 0},
         {PNG_COLOR_TYPE_RGB_ALPHA, 16, 4, 0, 0},
     };
@@ -153,8 +158,8 @@ START_TEST(cut_anywhere) {
         file_bytes file = encode(&kinds[i], 19, 17, NULL, 0);
         snarm_image image;
         for (size_t size = 0; size < file.size; size++)
-            ck_assert_msg(decode_copy(&image, file.bytes, size) == SNARM_ERROR_FORMAT, "%zu of %zu bytes", size,
-                          file.size);
+            ck_assert_msg(decode_copy(&image, file.bytes, size) == SNARM_ERROR_FORMAT, "%zu of %zu bytes",
+                          size, file.size);
         ck_ok(decode_copy(&image, file.bytes, file.size));
         snarm_image_release(&image);
         free(file.bytes);
@@ -181,14 +186,17 @@ START_TEST(damaged_anywhere) {
 END_TEST
 
 START_TEST(exif_turns) {
-    /* 1-based: where the stored first row and first column lie; A B C over D E F, and how it looks upright. */
-    static const char *const upright[8] = {"ABCDEF", "CBAFED", "FEDCBA", "DEFABC", "ADBECF", "DAEBFC", "FCEBDA", "CFBEAD"};
+    /* 1-based: where the stored first row and first column lie; A B C over D E F, and how it looks upright.
+     */
+    static const char *const upright[8] = {"ABCDEF", "CBAFED", "FEDCBA", "DEFABC",
+                                           "ADBECF", "DAEBFC", "FCEBDA", "CFBEAD"};
     const kind grey = {PNG_COLOR_TYPE_GRAY, 8, 1, 0, 0};
     uint8_t stored[6];
     for (int i = 0; i < 6; i++)
         stored[i] = (uint8_t)sample(&grey, i % 3, i / 3, 0);
     for (int orientation = 0; orientation <= 9; orientation++) {
-        uint8_t exif[26] = {'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, (uint8_t)orientation};
+        uint8_t exif[26] = {'M', 'M',  0, 42, 0, 0, 0, 8, 0, 1,
+                            1,   0x12, 0, 3,  0, 0, 0, 1, 0, (uint8_t)orientation};
         file_bytes file = encode(&grey, 3, 2, exif, sizeof exif);
         snarm_image_options options;
         snarm_image_options_init(&options);
@@ -254,12 +262,14 @@ START_TEST(limits_of_a_real_file) {
     png_write_end(png, info);
     png_destroy_write_struct(&png, &info);
     snarm_image image;
-    ck_fails(snarm_image_decode(&image, file.bytes, file.size, NULL, NULL), SNARM_ERROR_UNSUPPORTED, "max_pixels");
+    ck_fails(snarm_image_decode(&image, file.bytes, file.size, NULL, NULL), SNARM_ERROR_UNSUPPORTED,
+             "max_pixels");
     snarm_image_options options;
     snarm_image_options_init(&options);
     options.max_pixels = 400000000;
     options.max_side = 19999;
-    ck_fails(snarm_image_decode(&image, file.bytes, file.size, NULL, &options), SNARM_ERROR_UNSUPPORTED, "max_side");
+    ck_fails(snarm_image_decode(&image, file.bytes, file.size, NULL, &options), SNARM_ERROR_UNSUPPORTED,
+             "max_side");
     free(file.bytes);
     /* A limit is the largest size that passes. */
     const kind grey = {PNG_COLOR_TYPE_GRAY, 8, 1, 0, 0};
@@ -268,7 +278,8 @@ START_TEST(limits_of_a_real_file) {
     ck_ok(snarm_image_decode(&image, file.bytes, file.size, NULL, &options));
     snarm_image_release(&image);
     options.max_pixels = 199;
-    ck_fails(snarm_image_decode(&image, file.bytes, file.size, NULL, &options), SNARM_ERROR_UNSUPPORTED, "20 x 10");
+    ck_fails(snarm_image_decode(&image, file.bytes, file.size, NULL, &options), SNARM_ERROR_UNSUPPORTED,
+             "20 x 10");
     free(file.bytes);
 }
 END_TEST
