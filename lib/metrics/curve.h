@@ -4,8 +4,8 @@
 
 #include "snarm/metrics.h"
 
-/* The sweep stops only at scores that a positive has: between two of them precision and F1 can only fall, and the ROC
- * curve runs flat. */
+/* The sweep stops only at scores that a positive has: between two of them precision and F1 can only fall,
+ * and the ROC curve runs flat. */
 typedef struct sn_curve {
     uint64_t positives, negatives; /* totals, set before the sweep */
     uint64_t true_positives, false_positives;

@@ -1,4 +1,5 @@
-/* Scores as unsigned integers in the same order, so that they can be sorted digit by digit and compared exactly. */
+/* Scores as unsigned integers in the same order, so that they can be sorted digit by digit and compared
+ * exactly. */
 #ifndef SN_METRICS_KEYS_H
 #define SN_METRICS_KEYS_H
 

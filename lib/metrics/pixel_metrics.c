@@ -24,7 +24,8 @@ void snarm_pixel_metrics_options_init(snarm_pixel_metrics_options *options) {
     *options = (snarm_pixel_metrics_options){sizeof *options, DEFAULT_FPR_LIMIT, 0};
 }
 
-snarm_status snarm_pixel_metrics_create(snarm_pixel_metrics **out, const snarm_pixel_metrics_options *options) {
+snarm_status snarm_pixel_metrics_create(snarm_pixel_metrics **out,
+                                        const snarm_pixel_metrics_options *options) {
     if (out == NULL)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_pixel_metrics_create: out is NULL");
     *out = NULL;
@@ -35,7 +36,8 @@ snarm_status snarm_pixel_metrics_create(snarm_pixel_metrics **out, const snarm_p
         own.fpr_limit = DEFAULT_FPR_LIMIT;
     if (!(own.fpr_limit > 0.0 && own.fpr_limit <= 1.0))
         return sn_error(SNARM_ERROR_ARGUMENT,
-                        "snarm_pixel_metrics_create: fpr_limit is %g, expected above 0 and at most 1", own.fpr_limit);
+                        "snarm_pixel_metrics_create: fpr_limit is %g, expected above 0 and at most 1",
+                        own.fpr_limit);
     if (own.threads < 0 || own.threads > SN_THREADS_MAX)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_pixel_metrics_create: threads is %d, expected 0..%d",
                         (int)own.threads, SN_THREADS_MAX);
@@ -63,7 +65,8 @@ static snarm_status label(snarm_pixel_metrics *handle, const uint8_t *mask, int3
                           uint32_t *regions, size_t *defects) {
     size_t count = (size_t)width * (size_t)height;
     if (count > handle->label_capacity) {
-        SN_TRY(sn_resize(&handle->labels, 0, count, sizeof *handle->labels, "snarm_pixel_metrics_add: regions"));
+        SN_TRY(
+            sn_resize(&handle->labels, 0, count, sizeof *handle->labels, "snarm_pixel_metrics_add: regions"));
         handle->label_capacity = count;
     }
     *regions = sn_label_regions(mask, handle->labels, width, height);
@@ -73,19 +76,22 @@ static snarm_status label(snarm_pixel_metrics *handle, const uint8_t *mask, int3
     return SNARM_OK;
 }
 
-snarm_status snarm_pixel_metrics_add(snarm_pixel_metrics *handle, const float *map, const uint8_t *mask, int32_t width,
-                                     int32_t height) {
+snarm_status snarm_pixel_metrics_add(snarm_pixel_metrics *handle, const float *map, const uint8_t *mask,
+                                     int32_t width, int32_t height) {
     if (handle == NULL || map == NULL)
-        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_pixel_metrics_add: %s is NULL", handle == NULL ? "handle" : "map");
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_pixel_metrics_add: %s is NULL",
+                        handle == NULL ? "handle" : "map");
     if (width < 1 || width > SIDE_MAX || height < 1 || height > SIDE_MAX)
-        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_pixel_metrics_add: the map is %d x %d, expected sides of 1..%d",
-                        (int)width, (int)height, SIDE_MAX);
+        return sn_error(SNARM_ERROR_ARGUMENT,
+                        "snarm_pixel_metrics_add: the map is %d x %d, expected sides of 1..%d", (int)width,
+                        (int)height, SIDE_MAX);
     size_t count = (size_t)width * (size_t)height;
     uint64_t held = (uint64_t)handle->store.normal_count + handle->store.defect_count;
     if (count > UINT32_MAX - held)
-        return sn_error(SNARM_ERROR_UNSUPPORTED,
-                        "snarm_pixel_metrics_add: %zu more pixels would make %llu, at most 4294967295 are supported",
-                        count, (unsigned long long)(held + count));
+        return sn_error(
+            SNARM_ERROR_UNSUPPORTED,
+            "snarm_pixel_metrics_add: %zu more pixels would make %llu, at most 4294967295 are supported",
+            count, (unsigned long long)(held + count));
     SN_TRY(check_scores(map, width, height));
     uint32_t regions = 0;
     size_t defects = 0;
@@ -97,8 +103,8 @@ snarm_status snarm_pixel_metrics_add(snarm_pixel_metrics *handle, const float *m
     return SNARM_OK;
 }
 
-/* The per-region overlap as a function of the false positive rate, integrated while the threshold moves down. The
- * abscissa is in false positives rather than rates, so that its steps are exact. */
+/* The per-region overlap as a function of the false positive rate, integrated while the threshold moves
+ * down. The abscissa is in false positives rather than rates, so that its steps are exact. */
 typedef struct overlap_area {
     double limit; /* in false positives */
     double false_positives;
@@ -130,14 +136,16 @@ static void sweep(const sn_pixel_store *store, const sn_pixel_gap *gaps, double 
         for (; begin > 0 && sn_defect_key(store->defects[begin - 1]) == key; begin--)
             found += store->weights[sn_defect_region(store->defects[begin - 1])];
         sn_curve_step(&curve, key, gaps[begin].above, gaps[begin].equal, end - begin);
-        /* Flat over the normal pixels between two defective scores; rounding must not find more than there is. */
+        /* Flat over the normal pixels between two defective scores; rounding must not find more than there
+         * is. */
         draw(&overlap, gaps[begin].above, overlap.overlap);
         draw(&overlap, gaps[begin].equal, fmin(found, regions));
         end = begin;
     }
     draw(&overlap, normals - overlap.false_positives, overlap.overlap);
     sn_curve_end(&curve, &out->pixels);
-    out->aupro = store->region_count > 0 && store->normal_count > 0 ? overlap.area / (overlap.limit * regions) : NAN;
+    out->aupro =
+        store->region_count > 0 && store->normal_count > 0 ? overlap.area / (overlap.limit * regions) : NAN;
 }
 
 snarm_status snarm_pixel_metrics_finish(snarm_pixel_metrics *handle, snarm_pixel_metrics_result *out) {

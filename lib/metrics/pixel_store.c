@@ -16,7 +16,8 @@ static snarm_status reserve_normals(sn_pixel_store *store, size_t count) {
     if (count <= room)
         return SNARM_OK;
     if (store->chunk_count == SN_PIXEL_CHUNKS)
-        return sn_error(SNARM_ERROR_INTERNAL, "snarm_pixel_metrics_add: all %d chunks are full", SN_PIXEL_CHUNKS);
+        return sn_error(SNARM_ERROR_INTERNAL, "snarm_pixel_metrics_add: all %d chunks are full",
+                        SN_PIXEL_CHUNKS);
     size_t capacity = larger(larger(CHUNK_MINIMUM, store->normal_count / 4), count - room);
     sn_pixel_chunk *chunk = &store->chunks[store->chunk_count];
     SN_TRY(sn_alloc(&chunk->keys, capacity, sizeof *chunk->keys, "snarm_pixel_metrics_add: normal pixels"));
@@ -132,8 +133,8 @@ static size_t run_end(const sn_pixel_store *store, size_t place) {
 }
 
 /* Walks one chunk and the runs that begin at begin..end-1 together. */
-static void count_chunk(const sn_pixel_store *store, const sn_pixel_chunk *chunk, sn_pixel_gap *gaps, size_t begin,
-                        size_t end) {
+static void count_chunk(const sn_pixel_store *store, const sn_pixel_chunk *chunk, sn_pixel_gap *gaps,
+                        size_t begin, size_t end) {
     size_t i = lower_bound(chunk, sn_defect_key(store->defects[begin]));
     for (size_t run = begin; run < end && i < chunk->count;) {
         uint32_t key = sn_defect_key(store->defects[run]);
@@ -146,7 +147,8 @@ static void count_chunk(const sn_pixel_store *store, const sn_pixel_chunk *chunk
         if (next == store->defect_count)
             i = chunk->count;
         else
-            for (uint32_t limit = sn_defect_key(store->defects[next]); i < chunk->count && chunk->keys[i] < limit;)
+            for (uint32_t limit = sn_defect_key(store->defects[next]);
+                 i < chunk->count && chunk->keys[i] < limit;)
                 i++;
         gaps[run].above += (uint32_t)(i - first);
         run = next;
@@ -172,7 +174,8 @@ snarm_status sn_pixel_store_arrange(sn_pixel_store *store, int threads, sn_pixel
     /* The sort's second place for the defects is what the gaps then take: both 8 bytes. */
     _Static_assert(sizeof(sn_pixel_gap) == sizeof(uint64_t), "gaps take the sort's space");
     void *space;
-    SN_TRY(sn_alloc(&space, store->defect_count, sizeof(uint64_t), "snarm_pixel_metrics_finish: defective pixels"));
+    SN_TRY(sn_alloc(&space, store->defect_count, sizeof(uint64_t),
+                    "snarm_pixel_metrics_finish: defective pixels"));
     sn_radix_sort_items(store->defects, space, store->defect_count, threads);
     *gaps = space;
     sn_parallel(store->defect_count, 1, count_gaps, &(gap_count){store, *gaps});

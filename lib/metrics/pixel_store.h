@@ -1,4 +1,5 @@
-/* The pixels of many maps, kept small: 4 bytes a normal pixel, 8 a defective one, and sorted when asked for. */
+/* The pixels of many maps, kept small: 4 bytes a normal pixel, 8 a defective one, and sorted when asked
+ * for. */
 #ifndef SN_METRICS_PIXEL_STORE_H
 #define SN_METRICS_PIXEL_STORE_H
 
@@ -6,9 +7,9 @@
 
 #include <stdint.h>
 
-/* A new chunk is a quarter of what is there: so few hold the 2^32 pixels that the counters can (below 50, as the store
- * grows by a factor of 1.2 or more with each), a chunk's sorting space is about a fifth of the store, and nothing is
- * copied to grow. */
+/* A new chunk is a quarter of what is there: so few hold the 2^32 pixels that the counters can (below 50,
+ * as the store grows by a factor of 1.2 or more with each), a chunk's sorting space is about a fifth of
+ * the store, and nothing is copied to grow. */
 enum { SN_PIXEL_CHUNKS = 64 };
 
 typedef struct sn_pixel_chunk {
@@ -43,7 +44,7 @@ void sn_pixel_store_append(sn_pixel_store *store, const float *map, const uint32
                            uint32_t regions);
 
 /* Sorts the defects ascending and counts the normal pixels around them, with the given number of threads.
- *   gaps  on success defect_count entries, of which the first of each run of equal keys is set; released with sn_free */
+ *   gaps  on success defect_count entries, released with sn_free; the first of each run of equal keys is set */
 snarm_status sn_pixel_store_arrange(sn_pixel_store *store, int threads, sn_pixel_gap **gaps);
 
 void sn_pixel_store_release(sn_pixel_store *store);

@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-/* Least significant digit first, 8 bits a pass: the four passes end where they began, and the 256 places that a pass
- * writes to stay in the first-level cache. Each thread has its own part of the input and its own 256 places, so the
- * passes need no locks and the order does not depend on the number of threads. */
+/* Least significant digit first, 8 bits a pass: the four passes end where they began, and the 256 places
+ * that a pass writes to stay in the first-level cache. Each thread has its own part of the input and its
+ * own 256 places, so the passes need no locks and the order does not depend on the number of threads. */
 enum { DIGIT_BITS = 8, DIGITS = 1 << DIGIT_BITS, PASSES = 4, PART_MINIMUM = 1 << 15 };
 
 typedef struct sort_pass {
@@ -19,34 +19,35 @@ typedef struct sort_pass {
 } sort_pass;
 
 static size_t part_begin(const sort_pass *pass, size_t part) {
-    return pass->count / pass->parts * part + (part < pass->count % pass->parts ? part : pass->count % pass->parts);
+    return pass->count / pass->parts * part +
+           (part < pass->count % pass->parts ? part : pass->count % pass->parts);
 }
 
 /* The two tasks of a pass for one type of item: count the digits, then move the items. */
-#define DEFINE_TASKS(type, count_digits, move_items)                                                                   \
-    static void count_digits(void *context, size_t begin, size_t end, int thread) {                                    \
-        sort_pass *pass = context;                                                                                     \
-        const type *source = pass->source;                                                                             \
-        int shift = pass->shift;                                                                                       \
-        (void)thread;                                                                                                  \
-        for (size_t part = begin; part < end; part++) {                                                                \
-            size_t *places = pass->places[part];                                                                       \
-            memset(places, 0, sizeof pass->places[part]);                                                              \
-            for (size_t i = part_begin(pass, part), last = part_begin(pass, part + 1); i < last; i++)                  \
-                places[(source[i] >> shift) & (DIGITS - 1)]++;                                                         \
-        }                                                                                                              \
-    }                                                                                                                  \
-    static void move_items(void *context, size_t begin, size_t end, int thread) {                                      \
-        sort_pass *pass = context;                                                                                     \
-        const type *source = pass->source;                                                                             \
-        int shift = pass->shift;                                                                                       \
-        type *target = pass->target;                                                                                   \
-        (void)thread;                                                                                                  \
-        for (size_t part = begin; part < end; part++) {                                                                \
-            size_t *places = pass->places[part];                                                                       \
-            for (size_t i = part_begin(pass, part), last = part_begin(pass, part + 1); i < last; i++)                  \
-                target[places[(source[i] >> shift) & (DIGITS - 1)]++] = source[i];                                     \
-        }                                                                                                              \
+#define DEFINE_TASKS(type, count_digits, move_items)                                                         \
+    static void count_digits(void *context, size_t begin, size_t end, int thread) {                          \
+        sort_pass *pass = context;                                                                           \
+        const type *source = pass->source;                                                                   \
+        int shift = pass->shift;                                                                             \
+        (void)thread;                                                                                        \
+        for (size_t part = begin; part < end; part++) {                                                      \
+            size_t *places = pass->places[part];                                                             \
+            memset(places, 0, sizeof pass->places[part]);                                                    \
+            for (size_t i = part_begin(pass, part), last = part_begin(pass, part + 1); i < last; i++)        \
+                places[(source[i] >> shift) & (DIGITS - 1)]++;                                               \
+        }                                                                                                    \
+    }                                                                                                        \
+    static void move_items(void *context, size_t begin, size_t end, int thread) {                            \
+        sort_pass *pass = context;                                                                           \
+        const type *source = pass->source;                                                                   \
+        int shift = pass->shift;                                                                             \
+        type *target = pass->target;                                                                         \
+        (void)thread;                                                                                        \
+        for (size_t part = begin; part < end; part++) {                                                      \
+            size_t *places = pass->places[part];                                                             \
+            for (size_t i = part_begin(pass, part), last = part_begin(pass, part + 1); i < last; i++)        \
+                target[places[(source[i] >> shift) & (DIGITS - 1)]++] = source[i];                           \
+        }                                                                                                    \
     }
 
 DEFINE_TASKS(uint32_t, count_key_digits, move_keys)

@@ -5,8 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Both sort ascending, in place, with scratch of the same size (not overlapping; its content is lost) on at most threads
- * threads, 1..SN_THREADS_MAX. */
+/* Both sort ascending, in place, with scratch of the same size (not overlapping; its content is lost) on
+ * at most threads threads, 1..SN_THREADS_MAX. */
 void sn_radix_sort_keys(uint32_t *keys, uint32_t *scratch, size_t count, int threads);
 
 /* The key is the upper half of each item; items with equal keys keep their order. */

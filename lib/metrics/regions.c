@@ -2,8 +2,9 @@
 
 #include <stddef.h>
 
-/* While regions grow, labels holds trees: each defective pixel the place of its parent plus one, a root its own. Joining
- * two trees makes the earlier root the common one, so a parent never comes after its child. */
+/* While regions grow, labels holds trees: each defective pixel the place of its parent plus one, a root
+ * its own. Joining two trees makes the earlier root the common one, so a parent never comes after its
+ * child. */
 
 static uint32_t find_root(uint32_t *labels, uint32_t pixel) {
     while (labels[pixel] != pixel + 1) {

@@ -31,16 +31,21 @@ static void sweep(const uint32_t *keys, size_t negatives, size_t positives, snar
     sn_curve_end(&curve, out);
 }
 
-snarm_status snarm_metrics_scores(const float *scores, const uint8_t *labels, size_t count, snarm_score_metrics *out) {
+snarm_status snarm_metrics_scores(const float *scores, const uint8_t *labels, size_t count,
+                                  snarm_score_metrics *out) {
     if (out == NULL || (count > 0 && (scores == NULL || labels == NULL)))
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_metrics_scores: %s is NULL",
-                        out == NULL ? "out" : scores == NULL ? "scores" : "labels");
+                        out == NULL      ? "out"
+                        : scores == NULL ? "scores"
+                                         : "labels");
     if (count > UINT32_MAX)
-        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_metrics_scores: count is %zu, at most 4294967295 expected", count);
+        return sn_error(SNARM_ERROR_ARGUMENT,
+                        "snarm_metrics_scores: count is %zu, at most 4294967295 expected", count);
     size_t positives = 0;
     for (size_t i = 0; i < count; i++) {
         if (isnan(scores[i]))
-            return sn_error(SNARM_ERROR_ARGUMENT, "snarm_metrics_scores: scores[%zu] is NaN, a number expected", i);
+            return sn_error(SNARM_ERROR_ARGUMENT,
+                            "snarm_metrics_scores: scores[%zu] is NaN, a number expected", i);
         positives += labels[i] != 0;
     }
     size_t negatives = count - positives;

@@ -1,4 +1,5 @@
-/* Score and pixel metrics: cases worked out by hand, and random ones against the definitions spelled out slowly. */
+/* Score and pixel metrics: cases worked out by hand, and random ones against the definitions spelled out
+ * slowly. */
 #include "snarm/metrics.h"
 
 #include "core/rng.h"
@@ -136,7 +137,8 @@ static snarm_score_metrics slow_scores(const float *scores, const uint8_t *label
             if (scores[j] >= scores[i])
                 labels[j] != 0 ? hits++ : alarms++;
         }
-        double precision = (double)hits / (double)(hits + alarms), recall = (double)hits / (double)out.positives;
+        double precision = (double)hits / (double)(hits + alarms),
+               recall = (double)hits / (double)out.positives;
         /* Each positive brings its share of the recall at the precision of its own threshold. */
         precision_sum += labels[i] != 0 ? precision : 0.0;
         double f1 = hits == 0 ? 0.0 : 2 * precision * recall / (precision + recall);
@@ -222,14 +224,17 @@ static double slow_aupro(const picture *images, int count, double limit, uint64_
 }
 
 static void add_picture(snarm_pixel_metrics *handle, const picture *image) {
-    ck_ok(snarm_pixel_metrics_add(handle, image->map, image->masked ? image->mask : NULL, image->width, image->height));
+    ck_ok(snarm_pixel_metrics_add(handle, image->map, image->masked ? image->mask : NULL, image->width,
+                                  image->height));
 }
 
 static void check_same(double got, double expected) {
-    ck_assert_msg(isnan(expected) ? isnan(got) : fabs(got - expected) <= 1e-12, "%.15g, expected %.15g", got, expected);
+    ck_assert_msg(isnan(expected) ? isnan(got) : fabs(got - expected) <= 1e-12, "%.15g, expected %.15g", got,
+                  expected);
 }
 
-static void check_result(const snarm_pixel_metrics_result *got, const picture *images, int count, double limit) {
+static void check_result(const snarm_pixel_metrics_result *got, const picture *images, int count,
+                         double limit) {
     static float scores[SLOW_PIXELS];
     static uint8_t labels[SLOW_PIXELS];
     size_t pixels = 0;
@@ -263,7 +268,8 @@ static void make_picture(picture *image, sn_rng *rng) {
     uint64_t levels = 1 + sn_rng_below(rng, 12);
     for (int p = 0; p < 400; p++) {
         image->mask[p] = sn_rng_uniform(rng) < share ? (uint8_t)(1 + sn_rng_below(rng, 255)) : 0;
-        image->map[p] = ((float)sn_rng_below(rng, levels) - 3.0f + (image->mask[p] != 0 ? 1.0f : 0.0f)) / 7.0f;
+        image->map[p] =
+            ((float)sn_rng_below(rng, levels) - 3.0f + (image->mask[p] != 0 ? 1.0f : 0.0f)) / 7.0f;
     }
 }
 
@@ -318,12 +324,14 @@ START_TEST(order_and_interruptions_do_not_matter) {
 END_TEST
 
 START_TEST(overlap_by_hand) {
-    /* A region of one pixel found at 4, one of four pixels found half at 3 and wholly at 1; ten normal pixels, one at 3,
-     * five at 2, four at 0. The curve's points: (0, 0.5), (0.1, 0.75), (0.6, 0.75), (0.6, 1), (1, 1). */
+    /* A region of one pixel found at 4, one of four pixels found half at 3 and wholly at 1; ten normal
+     * pixels, one at 3, five at 2, four at 0. The curve's points: (0, 0.5), (0.1, 0.75), (0.6, 0.75),
+     * (0.6, 1), (1, 1). */
     const float map[] = {4, 0, 2, 3, 3, 0, 2, 2, 1, 1, 0, 0, 2, 2, 3};
     const uint8_t mask[] = {1, 0, 0, 9, 9, 0, 0, 0, 9, 9, 0, 0, 0, 0, 0};
     const double limits[] = {0.05, 0.1, 0.3, 0.6, 1.0};
-    const double expected[] = {0.5625, 0.625, (0.0625 + 0.15) / 0.3, (0.0625 + 0.375) / 0.6, 0.0625 + 0.375 + 0.4};
+    const double expected[] = {0.5625, 0.625, (0.0625 + 0.15) / 0.3, (0.0625 + 0.375) / 0.6,
+                               0.0625 + 0.375 + 0.4};
     for (int i = 0; i < 5; i++) {
         snarm_pixel_metrics_options options;
         snarm_pixel_metrics_options_init(&options);
@@ -409,11 +417,12 @@ START_TEST(pixels_refused) {
     ck_fails(snarm_pixel_metrics_finish(NULL, &after), SNARM_ERROR_ARGUMENT, "handle is NULL");
     ck_ok(snarm_pixel_metrics_finish(handle, &after));
     ck_assert_mem_eq(&before, &after, sizeof before);
-    /* The largest map's 4,290,250,000 pixels fit in the counters, but not beside these 4,781,500; the map, which is not
-     * that large here, is not looked at before this is known. */
+    /* The largest map's 4,290,250,000 pixels fit in the counters, but not beside these 4,781,500; the map,
+     * which is not that large here, is not looked at before this is known. */
     static float strip[65500 * 73];
     ck_ok(snarm_pixel_metrics_add(handle, strip, NULL, 65500, 73));
-    ck_fails(snarm_pixel_metrics_add(handle, strip, NULL, 65500, 65500), SNARM_ERROR_UNSUPPORTED, "4294967295");
+    ck_fails(snarm_pixel_metrics_add(handle, strip, NULL, 65500, 65500), SNARM_ERROR_UNSUPPORTED,
+             "4294967295");
     snarm_pixel_metrics_destroy(handle);
 }
 END_TEST
