@@ -17,6 +17,7 @@
 #ifndef SNARM_DATASET_H
 #define SNARM_DATASET_H
 
+#include "snarm/image.h"
 #include "snarm/status.h"
 
 #ifdef __cplusplus
@@ -46,9 +47,8 @@ typedef struct snarm_dataset snarm_dataset;
 /* Initialise with snarm_dataset_options_init; zero means default. */
 typedef struct snarm_dataset_options {
     size_t struct_size;
-    int32_t layout; /* a snarm_layout; default SNARM_LAYOUT_AUTO */
-    int32_t
-        allow_missing_masks; /* 1: a defective test image may be without a mask file; default 0: an error */
+    int32_t layout;              /* a snarm_layout; default SNARM_LAYOUT_AUTO */
+    int32_t allow_missing_masks; /* 1: defective test images need no mask file; default 0: they do; 0..1 */
 } snarm_dataset_options;
 SNARM_API void snarm_dataset_options_init(snarm_dataset_options *options);
 
@@ -58,9 +58,9 @@ SNARM_API void snarm_dataset_options_init(snarm_dataset_options *options);
  *            beside the categories are passed over. Images are files named .png, .jpg or .jpeg, in any case;
  *            masks are .png files. A defect's folder without images adds nothing.
  *   options  NULL for defaults
- * SNARM_ERROR_ARGUMENT for a bad option or an empty path; SNARM_ERROR_IO for a folder that is missing or cannot
- * be read; SNARM_ERROR_FORMAT where the folders fit no layout or another than asked for, a category has no
- * image to train or none to test with, or a mask is missing (the sentence names image and mask);
+ * SNARM_ERROR_ARGUMENT for a bad option or an empty path; SNARM_ERROR_IO for a folder that is missing or
+ * cannot be read; SNARM_ERROR_FORMAT where the folders fit no layout or not the one asked for, a category
+ * has no image to train or none to test with, or a mask is missing (the sentence names image and mask);
  * SNARM_ERROR_UNSUPPORTED for layouts not read by this version; SNARM_ERROR_MEMORY. */
 SNARM_API snarm_status snarm_dataset_open(snarm_dataset **out, const char *path,
                                           const snarm_dataset_options *options);
@@ -99,9 +99,9 @@ typedef struct snarm_image_list snarm_image_list;
 /* Lists a folder's images, with those of the folders in it, sorted by their paths.
  *   out   the handle on success, NULL on failure; destroyed with snarm_image_list_destroy
  *   path  a folder: all files in it named .png, .jpg, .jpeg, .bmp, .tif or .tiff, in any case, perhaps none
- *         (those that cannot be loaded are listed too, so that this is noticed rather than passed over); a link
- *         that leads back to a folder above it is not followed. Or a file, whatever its name: the list is this
- *         file.
+ *         (those that cannot be loaded are listed too, so that this is noticed rather than passed over); a
+ *         link that leads back to a folder above it is not followed. Or a file, whatever its name: the list
+ *         is this file.
  * SNARM_ERROR_ARGUMENT for NULL or an empty path; SNARM_ERROR_IO when there is no such file or folder, or a
  * folder cannot be read or lies more than 64 deep; SNARM_ERROR_MEMORY. */
 SNARM_API snarm_status snarm_list_images(snarm_image_list **out, const char *path);
@@ -114,6 +114,23 @@ SNARM_API const char *snarm_image_list_get(const snarm_image_list *list, size_t 
 
 /* Harmless with NULL. */
 SNARM_API void snarm_image_list_destroy(snarm_image_list *list);
+
+/* A mask brought to the size of an image's anomaly map, as the image was brought to the network's:
+ * pixels with any sample above 0 are 1, all others 0; resized to resize_width x resize_height (bilinear,
+ * half-pixel centres, no antialias); the middle width x height of it; 1 where the value is at least one half.
+ * Small defects can vanish.
+ *   path  a PNG or JPEG file, as snarm_image_load reads it (of 16-bit samples, only the high byte counts)
+ *   how   the sizes of it; mean and std are not looked at
+ *   mask  height * width bytes of the caller's, rows from the top: 0 normal, 1 defective; untouched on
+ *         failure
+ * SNARM_ERROR_ARGUMENT for NULL or a size out of snarm_preprocess's range, and snarm_image_load's.
+ * Any number of threads may load at the same time. */
+SNARM_API snarm_status snarm_mask_load(const char *path, const snarm_preprocess *how, uint8_t *mask);
+
+/* A mask at its own size, as a SNARM_GREY8 image of rows without gaps: 1 where any sample is above 0, else 0.
+ *   out  filled on success: released with snarm_image_release; zeroed on failure
+ * SNARM_ERROR_ARGUMENT for NULL, and snarm_image_load's. Any number of threads may load at the same time. */
+SNARM_API snarm_status snarm_mask_load_full(snarm_image *out, const char *path);
 
 #ifdef __cplusplus
 }

@@ -44,7 +44,7 @@ void sn_pixel_store_append(sn_pixel_store *store, const float *map, const uint32
                            uint32_t regions);
 
 /* Sorts the defects ascending and counts the normal pixels around them, with the given number of threads.
- *   gaps  on success defect_count entries, released with sn_free; the first of each run of equal keys is set */
+ *   gaps  on success defect_count entries, released with sn_free; set for the first of equal keys */
 snarm_status sn_pixel_store_arrange(sn_pixel_store *store, int threads, sn_pixel_gap **gaps);
 
 void sn_pixel_store_release(sn_pixel_store *store);
