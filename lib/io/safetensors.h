@@ -73,8 +73,8 @@ snarm_status sn_writer_metadata_double(sn_writer *writer, const char *key, doubl
 /* A name already announced is SNARM_ERROR_ARGUMENT. */
 snarm_status sn_writer_tensor(sn_writer *writer, const char *name, sn_dtype dtype, int dims, const int64_t *shape,
                               const void *data);
-/* Announces tensors of an open file, which must outlive finish, and all metadata whose key begins with old_prefix; in all
- * names old_prefix is replaced by new_prefix. */
+/* Announces, as new_prefix + name, the tensors old_prefix + name of an open file, which must outlive finish, and all its metadata
+ * whose key begins with old_prefix. */
 snarm_status sn_writer_copy(sn_writer *writer, const sn_safetensors *file, const char *old_prefix,
                             const char *new_prefix, const char *const *names, size_t count);
 snarm_status sn_writer_finish(sn_writer *writer);

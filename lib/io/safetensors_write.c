@@ -95,12 +95,10 @@ snarm_status sn_writer_tensor(sn_writer *writer, const char *name, sn_dtype dtyp
     return SNARM_OK;
 }
 
-/* name with its old prefix replaced; a name without it is the caller's mistake. */
-static snarm_status rename_with(char *out, size_t size, const char *name, const char *old_prefix,
-                                const char *new_prefix) {
-    int length = snprintf(out, size, "%s%s", new_prefix, name + strlen(old_prefix));
+static snarm_status join(char *out, size_t size, const char *prefix, const char *name) {
+    int length = snprintf(out, size, "%s%s", prefix, name);
     if (length < 0 || (size_t)length >= size)
-        return sn_error(SNARM_ERROR_UNSUPPORTED, "name %.80s is longer than %zu bytes", name, size);
+        return sn_error(SNARM_ERROR_UNSUPPORTED, "name %.80s is longer than %zu bytes", name, size - 1);
     return SNARM_OK;
 }
 
@@ -108,17 +106,18 @@ snarm_status sn_writer_copy(sn_writer *writer, const sn_safetensors *file, const
                             const char *new_prefix, const char *const *names, size_t count) {
     char name[512];
     for (size_t i = 0; i < count; i++) {
-        const sn_tensor *tensor = sn_safetensors_find(file, names[i]);
-        if (tensor == NULL || strncmp(names[i], old_prefix, strlen(old_prefix)) != 0)
-            return sn_error(SNARM_ERROR_INTERNAL, "%s: tensor %.80s cannot be copied", sn_safetensors_path(file), names[i]);
-        SN_TRY(rename_with(name, sizeof name, names[i], old_prefix, new_prefix));
+        SN_TRY(join(name, sizeof name, old_prefix, names[i]));
+        const sn_tensor *tensor = sn_safetensors_find(file, name);
+        if (tensor == NULL)
+            return sn_error(SNARM_ERROR_MISMATCH, "%s: tensor %.80s is missing", sn_safetensors_path(file), name);
+        SN_TRY(join(name, sizeof name, new_prefix, names[i]));
         SN_TRY(sn_writer_tensor(writer, name, tensor->dtype, tensor->dims, tensor->shape, tensor->data));
     }
     const char *key, *value;
     for (size_t i = 0; sn_safetensors_metadata_at(file, i, &key, &value); i++) {
         if (strncmp(key, old_prefix, strlen(old_prefix)) != 0)
             continue;
-        SN_TRY(rename_with(name, sizeof name, key, old_prefix, new_prefix));
+        SN_TRY(join(name, sizeof name, new_prefix, key + strlen(old_prefix)));
         SN_TRY(sn_writer_metadata(writer, name, value));
     }
     return SNARM_OK;
