@@ -48,9 +48,10 @@ typedef struct sn_simd {
     /* dst[i] = sum over r of weights[r] * rows[r][i]. */
     void (*weighted_sum)(const float *const *rows, const float *weights, size_t row_count, size_t count, float *dst);
     /* dst[t] = SiLU(bias + sum over taps j of weights[j] * src[t + j + 1 - taps]), nothing before the start, for every
-     * channel of a sequence: src (length, channels), weights (taps, channels), bias (channels). */
+     * channel of a sequence: src (length, channels), weights (taps, channels), bias (channels); strides as in sn_scan. */
     void (*causal_conv_silu)(const float *src, size_t src_stride, size_t length, const float *weights,
-                             const float *bias, size_t taps, size_t channels, float *dst, size_t dst_stride);
+                             size_t weights_stride, const float *bias, size_t taps, size_t channels, float *dst,
+                             size_t dst_stride);
     /* The channels begin..end - 1 of a scan; see sn_scan. */
     void (*selective_scan)(const sn_scan *scan, size_t begin, size_t end);
 } sn_simd;

@@ -21,7 +21,8 @@ void SN_AT_LEVEL(weighted_sum)(const float *const *rows, const float *weights, s
 
 /* simd_scan.c */
 void SN_AT_LEVEL(causal_conv_silu)(const float *src, size_t src_stride, size_t length, const float *weights,
-                                   const float *bias, size_t taps, size_t channels, float *dst, size_t dst_stride);
+                                   size_t weights_stride, const float *bias, size_t taps, size_t channels, float *dst,
+                                   size_t dst_stride);
 void SN_AT_LEVEL(selective_scan)(const sn_scan *scan, size_t begin, size_t end);
 
 #endif

@@ -4,27 +4,30 @@
 
 /* One vector of channels, of which count are there, through time. */
 static inline __attribute__((always_inline)) void conv_lanes(const float *src, size_t src_stride, size_t length,
-                                                             const float *weights, const float *bias,
-                                                             size_t taps, size_t channels, size_t count,
-                                                             float *dst, size_t dst_stride) {
+                                                             const float *weights, size_t weights_stride,
+                                                             const float *bias, size_t taps, size_t count, float *dst,
+                                                             size_t dst_stride) {
+    const vfloat start = v_load_part(bias, count);
     for (size_t t = 0; t < length; t++) {
-        vfloat sum = v_load_part(bias, count);
+        vfloat sum = start;
         /* Tap j meets the value taps - 1 - j steps back; before the start there is nothing. */
         size_t first = t + 1 < taps ? taps - 1 - t : 0;
         for (size_t j = first; j < taps; j++)
             sum = v_fma(v_load_part(src + (t + j + 1 - taps) * src_stride, count),
-                        v_load_part(weights + j * channels, count), sum);
+                        v_load_part(weights + j * weights_stride, count), sum);
         v_store_part(dst + t * dst_stride, v_silu(sum), count);
     }
 }
 
 void SN_AT_LEVEL(causal_conv_silu)(const float *src, size_t src_stride, size_t length, const float *weights,
-                                   const float *bias, size_t taps, size_t channels, float *dst, size_t dst_stride) {
+                                   size_t weights_stride, const float *bias, size_t taps, size_t channels, float *dst,
+                                   size_t dst_stride) {
     size_t c = 0;
     for (; c + SN_LANES <= channels; c += SN_LANES)
-        conv_lanes(src + c, src_stride, length, weights + c, bias + c, taps, channels, SN_LANES, dst + c, dst_stride);
+        conv_lanes(src + c, src_stride, length, weights + c, weights_stride, bias + c, taps, SN_LANES, dst + c,
+                   dst_stride);
     if (c < channels)
-        conv_lanes(src + c, src_stride, length, weights + c, bias + c, taps, channels, channels - c, dst + c,
+        conv_lanes(src + c, src_stride, length, weights + c, weights_stride, bias + c, taps, channels - c, dst + c,
                    dst_stride);
 }
 

@@ -21,6 +21,7 @@ typedef struct best_window {
     size_t x, y;
 } best_window;
 
+/* Stops at a window whose sum is not finite, and leaves that sum. */
 static void search(const float *map, size_t width, size_t height, double *sums, best_window *best) {
     const size_t window_width = width < WINDOW ? width : WINDOW, window_height = height < WINDOW ? height : WINDOW;
     const size_t pairs = width / 2, odd = window_width % 2;
@@ -34,6 +35,10 @@ static void search(const float *map, size_t width, size_t height, double *sums, 
             /* A window of odd width is the whole of a narrow map. */
             for (size_t r = 0; odd != 0 && r < window_height; r++)
                 sum += (double)rows[r * width + width - 1];
+            if (!isfinite(sum)) {
+                best->sum = sum;
+                return;
+            }
             if (sum > best->sum)
                 *best = (best_window){sum, x, y};
         }
@@ -53,8 +58,8 @@ snarm_status snarm_map_score(const float *map, int32_t width, int32_t height, fl
     search(map, (size_t)width, (size_t)height, sums, &best);
     sn_free(sums);
     if (!isfinite(best.sum))
-        return sn_error(SNARM_ERROR_ARGUMENT, "%s: the largest mean of the map is %g, a finite number expected", function,
-                        best.sum);
+        return sn_error(SNARM_ERROR_ARGUMENT, "%s: the sum of a window of the map is %g, a finite number expected",
+                        function, best.sum);
     *score = (float)best.sum;
     if (x != NULL)
         *x = (int32_t)best.x;

@@ -52,8 +52,9 @@ snarm_status sn_intra_create(sn_intra **out, size_t patches, size_t channels, si
     intra->rounding = 2 * FLT_EPSILON * sqrtf((float)channels);
     /* The second factor is the transposed reference block. */
     snarm_status status =
-        sn_product_create(&intra->product, 1, intra->tile, channels, intra->block, (sn_view){0, channels, 1},
-                          (sn_view){0, 1, channels}, (sn_view){0, intra->block, 1}, -2.0f);
+        sn_product_create(&intra->product, 1, intra->tile, channels, intra->block, 
+                          (sn_view){intra->tile * channels, channels, 1}, (sn_view){channels * intra->block, 1, channels},
+                          (sn_view){intra->tile * intra->block, intra->block, 1}, -2.0f);
     if (status != SNARM_OK) {
         sn_intra_destroy(intra);
         return status;
