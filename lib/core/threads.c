@@ -36,6 +36,11 @@ void sn_threads_leave(int former) {
     omp_set_num_threads(former);
 }
 
+int sn_threads_current(void) {
+    int threads = omp_get_max_threads();
+    return threads > SN_THREADS_MAX ? SN_THREADS_MAX : threads;
+}
+
 typedef struct team {
     size_t count;
     size_t grain;
@@ -61,9 +66,7 @@ void sn_parallel(size_t count, size_t grain, sn_task task, void *context) {
         return;
     team work = {count, grain == 0 ? 1 : grain, task, context};
     size_t grains = (count + work.grain - 1) / work.grain;
-    size_t threads = (size_t)omp_get_max_threads();
-    if (threads > SN_THREADS_MAX)
-        threads = SN_THREADS_MAX;
+    size_t threads = (size_t)sn_threads_current();
     if (grains < threads)
         threads = grains;
     if (threads == 1)

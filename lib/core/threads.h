@@ -11,6 +11,8 @@ enum { SN_THREADS_MAX = 64 };
  * the work is split, so a handle always splits it alike, whatever the caller's own OpenMP settings are. */
 int sn_threads_enter(int threads);
 void sn_threads_leave(int former);
+/* The number entered with. */
+int sn_threads_current(void);
 
 /* The number a handle uses for an option's value: 0 is snarm_default_threads(), others are clamped to 1..64. */
 int sn_threads_resolve(int requested);

@@ -95,6 +95,35 @@ snarm_status sn_writer_tensor(sn_writer *writer, const char *name, sn_dtype dtyp
     return SNARM_OK;
 }
 
+/* name with its old prefix replaced; a name without it is the caller's mistake. */
+static snarm_status rename_with(char *out, size_t size, const char *name, const char *old_prefix,
+                                const char *new_prefix) {
+    int length = snprintf(out, size, "%s%s", new_prefix, name + strlen(old_prefix));
+    if (length < 0 || (size_t)length >= size)
+        return sn_error(SNARM_ERROR_UNSUPPORTED, "name %.80s is longer than %zu bytes", name, size);
+    return SNARM_OK;
+}
+
+snarm_status sn_writer_copy(sn_writer *writer, const sn_safetensors *file, const char *old_prefix,
+                            const char *new_prefix, const char *const *names, size_t count) {
+    char name[512];
+    for (size_t i = 0; i < count; i++) {
+        const sn_tensor *tensor = sn_safetensors_find(file, names[i]);
+        if (tensor == NULL || strncmp(names[i], old_prefix, strlen(old_prefix)) != 0)
+            return sn_error(SNARM_ERROR_INTERNAL, "%s: tensor %.80s cannot be copied", sn_safetensors_path(file), names[i]);
+        SN_TRY(rename_with(name, sizeof name, names[i], old_prefix, new_prefix));
+        SN_TRY(sn_writer_tensor(writer, name, tensor->dtype, tensor->dims, tensor->shape, tensor->data));
+    }
+    const char *key, *value;
+    for (size_t i = 0; sn_safetensors_metadata_at(file, i, &key, &value); i++) {
+        if (strncmp(key, old_prefix, strlen(old_prefix)) != 0)
+            continue;
+        SN_TRY(rename_with(name, sizeof name, key, old_prefix, new_prefix));
+        SN_TRY(sn_writer_metadata(writer, name, value));
+    }
+    return SNARM_OK;
+}
+
 snarm_status sn_writer_finish(sn_writer *writer) {
     /* Keys are kept in the order in which they were set, which is the order of the data. */
     char *header = json_dumps(writer->header, JSON_COMPACT);
@@ -115,7 +144,7 @@ snarm_status sn_writer_finish(sn_writer *writer) {
         sn_whole_file_write(file, spaces, padded - length);
         for (size_t i = 0; i < writer->count; i++)
             sn_whole_file_write(file, writer->entries[i].data, writer->entries[i].bytes);
-        status = sn_whole_file_finish(file);
+        status = sn_whole_file_finish(file, SN_WHOLE_FILE_DURABLE);
     }
     free(header);
     return status;

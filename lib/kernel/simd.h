@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Centres that lie interleaved in one block of sn_simd.nearest, whatever the level. */
+enum { SN_CENTRE_LANES = 16 };
+
 typedef enum sn_simd_level { SN_SIMD_PLAIN = 0, SN_SIMD_AVX2 = 1, SN_SIMD_AVX512 = 2 } sn_simd_level;
 
 enum { SN_SCAN_STATES_MAX = 64 };
@@ -33,6 +36,9 @@ typedef struct sn_simd {
                      size_t k, float *best_values, int32_t *best_indices);
     /* Sum of (a[i] - b[i])^2. */
     float (*squared_distance)(const float *a, const float *b, size_t count);
+    /* The smallest sum over d of (point[d] - c[d])^2, d ascending in each sum, of centres c = first..last-1. blocks holds
+     * (dimensions, SN_CENTRE_LANES) floats for every SN_CENTRE_LANES centres. Infinite if there are none. */
+    float (*nearest)(const float *point, const float *blocks, size_t first, size_t last, size_t dimensions);
     /* Sum of a[i] * b[i]. */
     float (*dot)(const float *a, const float *b, size_t count);
     /* With r = scale * residual: dst = means of neighbouring pairs of |r| (first half), then of r^2. channels is even. */

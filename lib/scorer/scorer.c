@@ -197,17 +197,14 @@ void snarm_scorer_destroy(snarm_scorer *scorer) {
 snarm_status snarm_scorer_get_info(const snarm_scorer *scorer, snarm_scorer_info *info) {
     if (scorer == NULL || info == NULL)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_scorer_get_info: %s is NULL", scorer == NULL ? "scorer" : "info");
-    snarm_scorer_info full = {
-        .struct_size = info->struct_size,
+    SN_TRY(sn_options_check(info->struct_size, sizeof *info, "snarm_scorer_info"));
+    const snarm_scorer_info full = {
+        .struct_size = sizeof full,
         .grid_width = (int32_t)scorer->grid_width, .grid_height = (int32_t)scorer->grid_height,
         .channels = (int32_t)scorer->channels, .embedding = (int32_t)scorer->embedding,
         .branches = (int32_t)scorer->branch_count, .scans = SN_SCANS, .depth = (int32_t)scorer->depth,
         .maps = (int32_t)(scorer->branch_count * SN_SCANS), .reference_ratio = scorer->reference_ratio};
-    if (info->struct_size < sizeof full)
-        return sn_error(SNARM_ERROR_ARGUMENT,
-                        "snarm_scorer_get_info: struct_size is %zu, at least %zu expected; was it initialised?",
-                        info->struct_size, sizeof full);
-    memcpy(info, &full, sizeof full);
+    sn_options_write(info, &full, sizeof full);
     return SNARM_OK;
 }
 

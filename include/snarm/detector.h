@@ -1,0 +1,152 @@
+/* libsnarm: the detector: all the parts behind one call. It learns a product from good pictures, is kept in one .snarm
+ * file, and says of each new picture whether it is defective, where, and how sure that is.
+ *
+ *     snarm_detector *detector;
+ *     if (snarm_detector_fit_files(&detector, "resnet18.safetensors", paths, count, NULL) != SNARM_OK) ...
+ *     snarm_detector_save(detector, "part.snarm");
+ *     ...
+ *     snarm_result result = {.struct_size = sizeof result};
+ *     snarm_detector_inspect(detector, &image, &result, map);
+ *
+ * Without a scorer the map is the distance of each patch to the bank; with one it is the scorer's.
+ */
+#ifndef SNARM_DETECTOR_H
+#define SNARM_DETECTOR_H
+
+#include "snarm/backbone.h"
+#include "snarm/bank.h"
+#include "snarm/image.h"
+#include "snarm/residual.h"
+#include "snarm/scorer.h"
+#include "snarm/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct snarm_detector snarm_detector;
+
+/* Where fitting gets its pictures from, each possibly more than once and in any order, on the calling thread. */
+typedef struct snarm_image_source {
+    size_t count; /* pictures, 1 or more */
+    /* Gives picture index (0..count-1) in *image, valid until release. A status other than SNARM_OK ends the fit with it;
+     * a source of the caller's own need not set an error sentence. */
+    snarm_status (*load)(void *user, size_t index, snarm_image *image);
+    void (*release)(void *user, snarm_image *image); /* NULL: nothing to release */
+    void *user;
+} snarm_image_source;
+
+/* Initialise with snarm_fit_options_init; zero means default. */
+typedef struct snarm_fit_options {
+    size_t struct_size;
+    int32_t width, height; /* the network's input, pixels; default: the backbone's own (snarm_backbone_options), but 224 for a CNN.
+                              One given alone is used for both */
+    int32_t resize_width, resize_height; /* pictures are resized to this, then cropped to width x height in the centre;
+                                            default: width and height, nothing is cut off. One given alone is used for both */
+    int32_t layers[SNARM_LAYERS_MAX];    /* as in snarm_backbone_options */
+    int32_t layer_count;
+    int32_t groups;         /* as in snarm_backbone_options */
+    int32_t channels;       /* as in snarm_backbone_options; default 512 with a scorer and for a ViT, -1 (no pooling) for a CNN alone */
+    int32_t neighbourhood;  /* as in snarm_backbone_options */
+    int64_t bank_size;      /* M, at most so many vectors are kept; default 10,000; 1..10,000,000 */
+    int32_t neighbours;     /* k, of the bank; default 3 with a scorer, 1 without; 1..64 */
+    double smoothing;       /* sigma of the Gaussian on the map, pixels; default 4; -1: none; at most 64 */
+    double false_alarm_rate; /* share of good pictures that may be called defective; default 0.01; above 0, below 1 */
+    uint64_t seed;          /* of the coreset; default 0, itself a seed */
+    int64_t feature_memory; /* bytes of features kept between passes; pictures beyond it are run again; default 2 GiB;
+                               -1: keep none */
+    int32_t threads;        /* of the fit and of the detector; default 0: snarm_default_threads(); 1..64 */
+    const char *scorer_path; /* a scorer file to use and to keep in the model; NULL: none */
+    snarm_progress_fn progress; /* stages "features", "coreset", "bank", "threshold"; NULL: none */
+    void *progress_user;
+} snarm_fit_options;
+SNARM_API void snarm_fit_options_init(snarm_fit_options *options);
+
+/* Learns: features of all pictures, a bank of the most different of them, and a threshold from the scores that the pictures get when
+ * none of their own bank vectors counts (leave-one-image-out). With one picture alone nothing can be left out: its own score sets the
+ * threshold with a wide margin.
+ *   out       the detector; NULL on failure
+ *   backbone  a weights file (snarm_backbone_create)
+ *   source    good pictures of one or more products
+ *   options   NULL for defaults */
+SNARM_API snarm_status snarm_detector_fit(snarm_detector **out, const char *backbone, const snarm_image_source *source,
+                                          const snarm_fit_options *options);
+/* The same from PNG and JPEG files; an unreadable file ends the fit and is named by the error. */
+SNARM_API snarm_status snarm_detector_fit_files(snarm_detector **out, const char *backbone, const char *const *paths,
+                                                size_t count, const snarm_fit_options *options);
+SNARM_API void snarm_detector_destroy(snarm_detector *detector);
+
+/* One .snarm file: the recipe, the threshold, the backbone's weights, the bank and the scorer. Whole or not at all. */
+SNARM_API snarm_status snarm_detector_save(const snarm_detector *detector, const char *path);
+
+/* Initialise with snarm_detector_options_init; zero means default. */
+typedef struct snarm_detector_options {
+    size_t struct_size;
+    int32_t threads; /* default 0: snarm_default_threads(); 1..64 */
+} snarm_detector_options;
+SNARM_API void snarm_detector_options_init(snarm_detector_options *options);
+
+/* Opens a .snarm file. Nothing of it is trusted: every value is checked before it is used. The file stays mapped and must not be
+ * changed in place while the detector lives; replacing it by rename, as saving does, is safe. */
+SNARM_API snarm_status snarm_detector_load(snarm_detector **out, const char *path,
+                                           const snarm_detector_options *options);
+
+/* What inspection says of a picture. Set struct_size before the call. */
+typedef struct snarm_result {
+    size_t struct_size;
+    float score;       /* raw image score, in the unit of the map */
+    float threshold;   /* score and map values from here up are anomalous */
+    float normalized;  /* 0..1, rising with score, 0.5 at the threshold; never quite 1 */
+    int32_t anomalous; /* the verdict: 1 if score >= threshold, else 0 */
+    float map_max;     /* the largest value of the map */
+    int32_t map_x, map_y; /* where, in pixels of the map */
+    double x, y;       /* where, in pixels of the picture given */
+    /* Milliseconds spent: resize and normalise; backbone; bank search and residuals; scorer; map and score. */
+    double preprocess_ms, backbone_ms, match_ms, scorer_ms, map_ms;
+} snarm_result;
+
+/* Inspects one picture.
+ *   image   any size; resized as the recipe says
+ *   result  filled on success
+ *   map     (height, width) floats of snarm_detector_info, or NULL
+ * Any number of threads may inspect with one detector at the same time; each gets the bytes it would get alone. */
+SNARM_API snarm_status snarm_detector_inspect(const snarm_detector *detector, const snarm_image *image,
+                                              snarm_result *result, float *map);
+
+/* The map brought to the picture's own size and place: resized back, the border that the crop left out filled with the nearest value.
+ *   map     (height, width) floats of an inspection
+ *   dst     (image_height, image_width) floats */
+SNARM_API snarm_status snarm_detector_map_to_image(const snarm_detector *detector, const float *map, int32_t image_width,
+                                                   int32_t image_height, float *dst);
+
+/* What the detector is. Set struct_size before the call; strings are the detector's. */
+typedef struct snarm_detector_info {
+    size_t struct_size;
+    snarm_backbone_info backbone; /* its struct_size is set by the call */
+    snarm_preprocess preprocess;  /* width and height are the map's */
+    size_t bank_count;            /* M */
+    int32_t image_count;          /* good pictures it learnt from */
+    int32_t neighbours;
+    int32_t has_scorer;
+    double smoothing, false_alarm_rate;
+    float threshold, score_low; /* score_low: the smallest leave-one-out score, where normalized is 0 */
+    uint64_t seed;
+    int32_t threads;
+    int32_t format_version;       /* of the model file */
+    const char *library_version;  /* that fitted it */
+} snarm_detector_info;
+SNARM_API snarm_status snarm_detector_get_info(const snarm_detector *detector, snarm_detector_info *info);
+
+/* The parts, owned by the detector and valid as long as it; NULL where it has none (residual and scorer without a scorer). */
+SNARM_API const snarm_backbone *snarm_detector_backbone(const snarm_detector *detector);
+SNARM_API const snarm_bank *snarm_detector_bank(const snarm_detector *detector);
+SNARM_API const snarm_residual *snarm_detector_residual(const snarm_detector *detector);
+SNARM_API const snarm_scorer *snarm_detector_scorer(const snarm_detector *detector);
+
+/* Leave-one-out scores of the pictures that it learnt from, in their order: image_count floats, the detector's. */
+SNARM_API snarm_status snarm_detector_get_scores(const snarm_detector *detector, const float **scores, size_t *count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,60 @@
+/* The inside of a bank, shared by the files of this folder, and what later folders reach. */
+#ifndef SN_BANK_BANK_H
+#define SN_BANK_BANK_H
+
+#include "core/pool.h"
+#include "io/safetensors.h"
+#include "kernel/gemm.h"
+#include "snarm/bank.h"
+
+enum {
+    /* Bank vectors that one product meets. With a tile of queries the values it leaves (2 MB) stay in the second-level
+     * caches until the running lists have seen them. */
+    SN_BANK_BLOCK = 2048,
+    SN_BANK_TILE = 256,
+    SN_BANK_TILE_SIZES = 5 /* 256, 128, 64, 32, 16: any number of queries is covered with little waste */
+};
+
+typedef struct sn_bank_tile {
+    size_t rows;
+    sn_gemm *gemm;
+} sn_bank_tile;
+
+struct snarm_bank {
+    size_t count;
+    int32_t channels, image_count, threads;
+    const float *vectors;  /* (count, channels) */
+    const int32_t *images; /* (count) */
+    float *owned_vectors;
+    int32_t *owned_images;
+    sn_safetensors *file; /* what vectors and images point into, or NULL */
+
+    /* The search's side: blocks of -2 b, packed as oneDNN wants them, and |b|^2, so that a product with bias gives
+     * |b|^2 - 2 q.b, which orders the bank as the distance to q does. */
+    size_t block, blocks, packed_bytes;
+    unsigned char *packed; /* (blocks, packed_bytes) */
+    float *norms;          /* (blocks * block), infinite past the end */
+    sn_bank_tile tiles[SN_BANK_TILE_SIZES]; /* largest first */
+    int tile_count;
+    sn_pool *states;
+};
+
+/* A bank over arrays that live as long as it: in a mapped file, which the bank closes if it is given (also on failure). */
+snarm_status sn_bank_create_view(snarm_bank **out, const float *vectors, const int32_t *images, size_t count,
+                                 int32_t channels, const snarm_bank_options *options, sn_safetensors *file);
+
+/* A bank that takes over arrays of sn_alloc, also on failure. */
+snarm_status sn_bank_adopt(snarm_bank **out, float *vectors, int32_t *images, size_t count, int32_t channels,
+                           const snarm_bank_options *options);
+
+/* Announces the tensors prefix + "vectors" and prefix + "images". */
+snarm_status sn_bank_write(const snarm_bank *bank, sn_writer *writer, const char *prefix);
+/* A bank of those tensors of an open file, which must outlive it. */
+snarm_status sn_bank_read(snarm_bank **out, const sn_safetensors *file, const char *prefix,
+                          const snarm_bank_options *options);
+
+/* search.c: prepares blocks, products and the pool of states; sn_bank_search_destroy undoes what was done of it. */
+snarm_status sn_bank_search_create(snarm_bank *bank);
+void sn_bank_search_destroy(snarm_bank *bank);
+
+#endif

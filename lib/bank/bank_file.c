@@ -1,0 +1,87 @@
+#include "bank/bank.h"
+#include "core/memory.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { NAME_MAX_BYTES = 128 };
+
+snarm_status sn_bank_write(const snarm_bank *bank, sn_writer *writer, const char *prefix) {
+    const int64_t shape[] = {(int64_t)bank->count, bank->channels};
+    char name[NAME_MAX_BYTES];
+    snprintf(name, sizeof name, "%svectors", prefix);
+    SN_TRY(sn_writer_tensor(writer, name, SN_F32, 2, shape, bank->vectors));
+    snprintf(name, sizeof name, "%simages", prefix);
+    return sn_writer_tensor(writer, name, SN_I32, 1, shape, bank->images);
+}
+
+/* Finds both tensors with the types and alignment that let them be used where they lie. */
+static snarm_status find(const sn_safetensors *file, const char *prefix, const sn_tensor **vectors,
+                         const sn_tensor **images) {
+    char name[NAME_MAX_BYTES];
+    snprintf(name, sizeof name, "%svectors", prefix);
+    SN_TRY(sn_safetensors_require(file, name, 2, (int64_t[]){-1, -1}, vectors));
+    snprintf(name, sizeof name, "%simages", prefix);
+    SN_TRY(sn_safetensors_require(file, name, 1, (*vectors)->shape, images));
+    const sn_tensor *const found[] = {*vectors, *images};
+    static const sn_dtype types[] = {SN_F32, SN_I32};
+    for (int i = 0; i < 2; i++) {
+        if (found[i]->dtype != types[i])
+            return sn_error(SNARM_ERROR_FORMAT, "%s: tensor %s: type %s, expected %s", sn_safetensors_path(file),
+                            found[i]->name, sn_dtype_name(found[i]->dtype), sn_dtype_name(types[i]));
+        if ((uintptr_t)found[i]->data % 4 != 0)
+            return sn_error(SNARM_ERROR_FORMAT, "%s: tensor %s: its data does not begin on a multiple of 4 bytes",
+                            sn_safetensors_path(file), found[i]->name);
+    }
+    if ((*vectors)->shape[1] > INT32_MAX)
+        return sn_error(SNARM_ERROR_FORMAT, "%s: tensor %s: %lld channels", sn_safetensors_path(file),
+                        (*vectors)->name, (long long)(*vectors)->shape[1]);
+    return SNARM_OK;
+}
+
+/* What is wrong with the values of a file is the file's fault, not an argument's. */
+static snarm_status blame(const char *path, snarm_status status) {
+    if (status == SNARM_OK)
+        return SNARM_OK;
+    return sn_error_prefix(status == SNARM_ERROR_ARGUMENT ? SNARM_ERROR_FORMAT : status, "%s", path);
+}
+
+snarm_status sn_bank_read(snarm_bank **out, const sn_safetensors *file, const char *prefix,
+                          const snarm_bank_options *options) {
+    *out = NULL;
+    const sn_tensor *vectors, *images;
+    SN_TRY(find(file, prefix, &vectors, &images));
+    return blame(sn_safetensors_path(file),
+                 sn_bank_create_view(out, vectors->data, images->data, (size_t)vectors->shape[0],
+                                     (int32_t)vectors->shape[1], options, NULL));
+}
+
+snarm_status snarm_bank_save(const snarm_bank *bank, const char *path) {
+    if (bank == NULL || path == NULL)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_bank_save: %s is NULL", bank == NULL ? "bank" : "path");
+    sn_writer *writer;
+    SN_TRY(sn_writer_create(&writer, path));
+    snarm_status status = sn_writer_metadata(writer, "format", "snarm bank 1");
+    if (status == SNARM_OK)
+        status = sn_bank_write(bank, writer, "");
+    if (status == SNARM_OK)
+        status = sn_writer_finish(writer);
+    sn_writer_destroy(writer);
+    return status;
+}
+
+snarm_status snarm_bank_load(snarm_bank **out, const char *path, const snarm_bank_options *options) {
+    if (out == NULL || path == NULL)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_bank_load: %s is NULL", out == NULL ? "out" : "path");
+    *out = NULL;
+    sn_safetensors *file;
+    SN_TRY(sn_safetensors_open(&file, path));
+    const sn_tensor *vectors, *images;
+    snarm_status status = find(file, "", &vectors, &images);
+    if (status != SNARM_OK) {
+        sn_safetensors_close(file);
+        return status;
+    }
+    return blame(path, sn_bank_create_view(out, vectors->data, images->data, (size_t)vectors->shape[0],
+                                           (int32_t)vectors->shape[1], options, file));
+}

@@ -1,0 +1,252 @@
+/* Exact nearest neighbours: blocks of the bank meet tiles of queries in one product each, a running list of the
+ * nearest sees the values while they are in the caches, and the distances of the few that remain are computed again from
+ * differences, free of the cancellation in |b|^2 - 2 q.b. */
+#include "bank/bank.h"
+
+#include "core/memory.h"
+#include "core/threads.h"
+#include "kernel/simd.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    /* Candidates beyond k that are ranked again: the product's rounding can swap only neighbours of nearly equal distance. */
+    SPARE = 8,
+    /* Queries whose lists are kept at a time: bounds the memory of a call. */
+    QUERIES_AT_A_TIME = 8192
+};
+
+typedef struct search_state {
+    sn_stream *stream;
+    float *values;  /* (tile, block) */
+    float *queries; /* (tile, channels): the last tile, padded */
+    float *best_values;
+    int32_t *best_indices; /* (queries, candidates) both */
+    size_t best_capacity;
+} search_state;
+
+static void destroy_state(void *pointer) {
+    search_state *state = pointer;
+    if (state == NULL)
+        return;
+    sn_stream_destroy(state->stream);
+    sn_free(state->values);
+    sn_free(state->queries);
+    sn_free(state->best_values);
+    sn_free(state->best_indices);
+    sn_free(state);
+}
+
+static snarm_status fill_state(search_state *state, const snarm_bank *bank) {
+    SN_TRY(sn_stream_create(&state->stream));
+    SN_TRY(sn_alloc(&state->values, SN_BANK_TILE, bank->block * sizeof(float), "search values"));
+    return sn_alloc_zeroed(&state->queries, SN_BANK_TILE, (size_t)bank->channels * sizeof(float), "search queries");
+}
+
+static snarm_status create_state(void **out, const void *owner) {
+    search_state *state;
+    SN_TRY(sn_alloc_zeroed(&state, 1, sizeof *state, "search state"));
+    snarm_status status = fill_state(state, owner);
+    if (status != SNARM_OK) {
+        destroy_state(state);
+        return status;
+    }
+    *out = state;
+    return SNARM_OK;
+}
+
+static snarm_status create_tiles(snarm_bank *bank) {
+    for (size_t rows = SN_BANK_TILE; bank->tile_count < SN_BANK_TILE_SIZES; rows /= 2) {
+        const sn_gemm_shape shape = {
+            .rows = rows, .inner = (size_t)bank->channels, .columns = bank->block, .bias = true};
+        sn_gemm *gemm;
+        SN_TRY(sn_gemm_create(&gemm, &shape));
+        if (bank->tile_count > 0 && !sn_gemm_same_packing(gemm, bank->tiles[0].gemm)) {
+            sn_gemm_destroy(gemm); /* larger tiles serve, with more padding */
+            return SNARM_OK;
+        }
+        bank->tiles[bank->tile_count++] = (sn_bank_tile){rows, gemm};
+    }
+    return SNARM_OK;
+}
+
+static snarm_status pack_blocks(snarm_bank *bank, float *scaled) {
+    const size_t channels = (size_t)bank->channels;
+    const sn_simd *simd = sn_simd_table();
+    for (size_t b = 0; b < bank->blocks; b++) {
+        const size_t first = b * bank->block;
+        for (size_t i = 0; i < bank->block; i++) {
+            float *row = scaled + i * channels;
+            const bool present = first + i < bank->count;
+            const float *vector = bank->vectors + (first + i) * channels;
+            bank->norms[first + i] = present ? simd->dot(vector, vector, channels) : INFINITY;
+            for (size_t c = 0; c < channels; c++)
+                row[c] = present ? -2.0f * vector[c] : 0.0f;
+        }
+        SN_TRY(sn_gemm_pack(bank->tiles[0].gemm, scaled, 0, bank->packed + b * bank->packed_bytes));
+    }
+    return SNARM_OK;
+}
+
+snarm_status sn_bank_search_create(snarm_bank *bank) {
+    const size_t whole = (bank->count + 15) / 16 * 16;
+    bank->block = whole < SN_BANK_BLOCK ? whole : SN_BANK_BLOCK;
+    bank->blocks = (bank->count + bank->block - 1) / bank->block;
+    SN_TRY(create_tiles(bank));
+    bank->packed_bytes = sn_align_up(sn_gemm_packed_bytes(bank->tiles[0].gemm));
+    SN_TRY(sn_alloc(&bank->packed, bank->blocks, bank->packed_bytes, "packed bank"));
+    SN_TRY(sn_alloc(&bank->norms, bank->blocks, bank->block * sizeof(float), "bank norms"));
+    float *scaled;
+    SN_TRY(sn_alloc(&scaled, bank->block, (size_t)bank->channels * sizeof(float), "bank block"));
+    snarm_status status = pack_blocks(bank, scaled);
+    sn_free(scaled);
+    return status == SNARM_OK ? sn_pool_create(&bank->states, create_state, destroy_state, bank) : status;
+}
+
+void sn_bank_search_destroy(snarm_bank *bank) {
+    sn_pool_destroy(bank->states);
+    for (int i = 0; i < bank->tile_count; i++)
+        sn_gemm_destroy(bank->tiles[i].gemm);
+    sn_free(bank->packed);
+    sn_free(bank->norms);
+}
+
+/* One call's work on up to QUERIES_AT_A_TIME queries. */
+typedef struct search {
+    const snarm_bank *bank;
+    const sn_simd *simd;
+    search_state *state;
+    const float *queries;
+    size_t k, candidates;
+    int32_t exclude;
+    const int32_t *owners; /* NULL without exclusion */
+    size_t tile_first, block_first;
+    float *distances;
+    int32_t *indices;
+} search;
+
+static void scan_rows(void *context, size_t begin, size_t end, int thread) {
+    (void)thread;
+    const search *s = context;
+    const size_t block = s->bank->block;
+    for (size_t row = begin; row < end; row++) {
+        const size_t list = (s->tile_first + row) * s->candidates;
+        s->simd->smallest(s->state->values + row * block, block, (int32_t)s->block_first, s->owners, s->exclude,
+                          s->candidates, s->state->best_values + list, s->state->best_indices + list);
+    }
+}
+
+/* The candidates' distances from differences, in order; equal ones by index. */
+static void rank_rows(void *context, size_t begin, size_t end, int thread) {
+    (void)thread;
+    const search *s = context;
+    const size_t channels = (size_t)s->bank->channels;
+    for (size_t row = begin; row < end; row++) {
+        float *values = s->state->best_values + row * s->candidates;
+        int32_t *indices = s->state->best_indices + row * s->candidates;
+        for (size_t i = 0; i < s->candidates; i++) {
+            const int32_t index = indices[i];
+            const float value = index < 0 ? INFINITY
+                                          : s->simd->squared_distance(s->queries + row * channels,
+                                                                      s->bank->vectors + (size_t)index * channels, channels);
+            size_t at = i;
+            for (; at > 0 && (values[at - 1] > value || (values[at - 1] == value && indices[at - 1] > index)); at--)
+                values[at] = values[at - 1], indices[at] = indices[at - 1];
+            values[at] = value, indices[at] = index;
+        }
+        for (size_t i = 0; i < s->k; i++) {
+            if (s->distances != NULL)
+                s->distances[row * s->k + i] = sqrtf(values[i]);
+            if (s->indices != NULL)
+                s->indices[row * s->k + i] = indices[i];
+        }
+    }
+}
+
+/* The largest tile that the remaining queries fill, or the smallest for a rest. */
+static const sn_bank_tile *choose_tile(const snarm_bank *bank, size_t remaining) {
+    int i = 0;
+    while (i < bank->tile_count - 1 && bank->tiles[i].rows > remaining)
+        i++;
+    return &bank->tiles[i];
+}
+
+static snarm_status meet_block(search *s, size_t block, size_t count) {
+    const snarm_bank *bank = s->bank;
+    const size_t channels = (size_t)bank->channels;
+    s->block_first = block * bank->block;
+    for (s->tile_first = 0; s->tile_first < count;) {
+        const size_t remaining = count - s->tile_first;
+        const sn_bank_tile *tile = choose_tile(bank, remaining);
+        const float *queries = s->queries + s->tile_first * channels;
+        const size_t rows = remaining < tile->rows ? remaining : tile->rows;
+        if (rows < tile->rows) {
+            memcpy(s->state->queries, queries, rows * channels * sizeof(float));
+            queries = s->state->queries; /* rows past the rest hold older queries: computed, not looked at */
+        }
+        SN_TRY(sn_gemm_run(tile->gemm, s->state->stream, queries, bank->packed + block * bank->packed_bytes,
+                           bank->norms + s->block_first, s->state->values));
+        sn_parallel(rows, 4, scan_rows, s);
+        s->tile_first += rows;
+    }
+    return SNARM_OK;
+}
+
+static snarm_status search_some(search *s, size_t count) {
+    search_state *state = s->state;
+    const size_t lists = count * s->candidates;
+    if (state->best_capacity < lists) {
+        SN_TRY(sn_resize(&state->best_values, 0, lists, sizeof(float), "search lists"));
+        SN_TRY(sn_resize(&state->best_indices, 0, lists, sizeof(int32_t), "search lists"));
+        state->best_capacity = lists;
+    }
+    for (size_t i = 0; i < lists; i++) {
+        state->best_values[i] = INFINITY;
+        state->best_indices[i] = -1;
+    }
+    for (size_t block = 0; block < s->bank->blocks; block++)
+        SN_TRY(meet_block(s, block, count));
+    sn_parallel(count, 16, rank_rows, s);
+    return SNARM_OK;
+}
+
+static snarm_status check_search(const snarm_bank *bank, const float *queries, size_t count, int32_t k,
+                                 int32_t exclude) {
+    if (bank == NULL || (queries == NULL && count > 0))
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_bank_search: %s is NULL", bank == NULL ? "bank" : "queries");
+    if (exclude < -1)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_bank_search: exclude is %d, expected -1 or more", (int)exclude);
+    size_t usable = bank->count;
+    for (size_t i = 0; exclude >= 0 && i < bank->count; i++)
+        usable -= bank->images[i] == exclude;
+    if (k < 1 || k > SNARM_NEIGHBOURS_MAX || (size_t)k > usable)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_bank_search: k is %d, expected 1..%d and at most the %zu vectors searched",
+                        (int)k, SNARM_NEIGHBOURS_MAX, usable);
+    for (size_t i = 0; i < count * (size_t)bank->channels; i++)
+        if (!isfinite(queries[i]))
+            return sn_error(SNARM_ERROR_ARGUMENT, "snarm_bank_search: query %zu holds a value that is not finite",
+                            i / (size_t)bank->channels);
+    return SNARM_OK;
+}
+
+snarm_status snarm_bank_search(const snarm_bank *bank, const float *queries, size_t count, int32_t k, int32_t exclude,
+                               float *distances, int32_t *indices) {
+    SN_TRY(check_search(bank, queries, count, k, exclude));
+    void *state;
+    SN_TRY(sn_pool_take(bank->states, &state));
+    search s = {.bank = bank, .simd = sn_simd_table(), .state = state, .k = (size_t)k, .exclude = exclude,
+                .candidates = (size_t)k + SPARE, .owners = exclude >= 0 ? bank->images : NULL};
+    const int former = sn_threads_enter(bank->threads);
+    snarm_status status = SNARM_OK;
+    for (size_t first = 0; first < count && status == SNARM_OK; first += QUERIES_AT_A_TIME) {
+        const size_t some = count - first < QUERIES_AT_A_TIME ? count - first : QUERIES_AT_A_TIME;
+        s.queries = queries + first * (size_t)bank->channels;
+        s.distances = distances != NULL ? distances + first * (size_t)k : NULL;
+        s.indices = indices != NULL ? indices + first * (size_t)k : NULL;
+        status = search_some(&s, some);
+    }
+    sn_threads_leave(former);
+    sn_pool_give(bank->states, state);
+    return status;
+}
