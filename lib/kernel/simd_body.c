@@ -1,5 +1,5 @@
-/* Compiled once per level, with SN_SIMD_TABLE naming the table it defines; see simd.h for what each function does. */
-#include "kernel/simd.h"
+/* A level's table, and the kernels of searches. Compiled once per level; see simd.h for what each function does. */
+#include "kernel/simd_parts.h"
 #include "kernel/vector.h"
 
 static void insert(float value, int32_t index, size_t k, float *best_values, int32_t *best_indices) {
@@ -82,10 +82,17 @@ static float dot(const float *a, const float *b, size_t count) {
     return sum;
 }
 
-extern const sn_simd SN_SIMD_TABLE;
-const sn_simd SN_SIMD_TABLE = {
+extern const sn_simd SN_AT_LEVEL(simd);
+const sn_simd SN_AT_LEVEL(simd) = {
     .smallest = smallest,
     .squared_distance = squared_distance,
     .nearest = nearest,
     .dot = dot,
+    .phi = SN_AT_LEVEL(phi),
+    .rms_norm = SN_AT_LEVEL(rms_norm),
+    .add_layer_norm = SN_AT_LEVEL(add_layer_norm),
+    .add_sigmoid = SN_AT_LEVEL(add_sigmoid),
+    .weighted_sum = SN_AT_LEVEL(weighted_sum),
+    .causal_conv_silu = SN_AT_LEVEL(causal_conv_silu),
+    .selective_scan = SN_AT_LEVEL(selective_scan),
 };
