@@ -12,4 +12,9 @@ snarm_status sn_scorer_create_from(snarm_scorer **out, const sn_safetensors *fil
 snarm_status sn_scorer_create_from_weights(snarm_scorer **out, const sn_scorer_weights *weights,
                                            const snarm_scorer_options *options);
 
+/* Announces to writer, under prefix, what sn_scorer_create_from needs: the tensors and metadata of the file that the scorer was
+ * created from, which must stay open until the writer has finished. */
+snarm_status sn_scorer_embed(const sn_safetensors *source, const char *source_prefix, sn_writer *writer,
+                             const char *prefix);
+
 #endif
