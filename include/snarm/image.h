@@ -1,4 +1,5 @@
-/* libsnarm: pictures as the library takes them, reading and writing of image files, and heat maps to look at. */
+/* libsnarm: pictures as the library takes them, reading and writing of image files, and the way from a
+ * picture to a network's input. Any number of threads may call any of this at the same time. */
 #ifndef SNARM_IMAGE_H
 #define SNARM_IMAGE_H
 
@@ -16,8 +17,9 @@ typedef enum snarm_pixel_format {
     SNARM_RGBA8 = 4  /* red, green, blue, alpha; alpha is ignored */
 } snarm_pixel_format;
 
-/* A picture in memory: a plain view that the caller fills from a camera buffer, or that snarm_image_load fills.
- * Zero the structure first. The library only reads the pixels, and only during the call they are given to. */
+/* A picture in memory: a plain view that the caller fills from a camera buffer, or that snarm_image_load
+ * fills. Zero the structure first. The library only reads the pixels, and only during the call they are given
+ * to. */
 typedef struct snarm_image {
     const uint8_t *pixels;     /* the first byte of the top row; not NULL */
     int32_t width;             /* pixels, 1..65,500 */
@@ -25,50 +27,70 @@ typedef struct snarm_image {
     ptrdiff_t stride;          /* bytes from one row to the next, at least width * bytes of a pixel;
                                   negative for pictures stored from the bottom up; 0: rows without gaps */
     snarm_pixel_format format; /* see above */
-    void *owned;               /* the library's: what snarm_image_release frees; NULL for the caller's own pixels */
+    void *owned;               /* the library's: what snarm_image_release frees; NULL: the caller's */
 } snarm_image;
 
 /* What snarm_image_load accepts. Initialise with snarm_image_options_init; zero means default. */
 typedef struct snarm_image_options {
     size_t struct_size;
-    int64_t max_pixels;  /* refuse larger pictures before memory is taken; default 100,000,000; 1..4,294,967,296 */
-    int32_t max_side;    /* refuse wider or taller ones; default 65,500, which is also the largest; 1..65,500 */
+    int64_t max_pixels;  /* refuse larger ones before taking memory; 1..4,294,967,296, default 100,000,000 */
+    int32_t max_side;    /* refuse wider or taller ones; 1..65,500, default 65,500 */
     int32_t ignore_exif; /* 1: leave the picture as stored; default 0: turn it as its EXIF orientation says */
 } snarm_image_options;
 SNARM_API void snarm_image_options_init(snarm_image_options *options);
 
-/* Reads a PNG (1 to 16 bits, grey, palette, RGB, with or without alpha, interlaced) or JPEG (grey, YCbCr, RGB, CMYK, YCCK)
- * file, told apart by content, not by name. Grey files without colour give SNARM_GREY8, all others SNARM_RGB8; 16-bit samples keep
- * their high byte; alpha is dropped, as the field's training pipelines do.
+/* Reads a PNG file (1 to 16 bits; grey, palette or RGB, with or without alpha, interlaced or not) or a JPEG
+ * file (grey, YCbCr, RGB, CMYK, YCCK; sequential or progressive), told apart by content, not by name. Grey
+ * files give SNARM_GREY8, all others SNARM_RGB8, rows without gaps. 16-bit samples keep their high byte;
+ * alpha and transparent colours are dropped, as the field's training pipelines do; CMYK is taken to be stored
+ * inverted, as Adobe's programs write it. Colour profiles are not applied. A file that is cut anywhere, or
+ * seen to be damaged in its picture is refused, never filled up with grey; malformed EXIF notes alone leave
+ * the picture as stored.
  *   out      filled on success: released with snarm_image_release; zeroed on failure
- *   path     file name, as fopen takes it
+ *   path     file name, as fopen takes it; a regular file of at most 1 GiB
  *   options  NULL for defaults
- * SNARM_ERROR_IO, _FORMAT (broken, cut, or another kind of file), _UNSUPPORTED (over the limits), _MEMORY.
- * Any number of threads may load at the same time. */
-SNARM_API snarm_status snarm_image_load(snarm_image *out, const char *path, const snarm_image_options *options);
+ * SNARM_ERROR_IO (cannot be read, or is a folder, pipe or device), _FORMAT (empty, broken, cut, or no
+ * picture), _UNSUPPORTED (over a limit; or BMP, TIFF, GIF, WebP and the like, 12-bit JPEG), _ARGUMENT,
+ * _MEMORY. */
+SNARM_API snarm_status snarm_image_load(snarm_image *out, const char *path,
+                                        const snarm_image_options *options);
 
-/* The same from a file's bytes in memory; name stands in error sentences (NULL: "image in memory"). */
+/* The same from a file's bytes in memory.
+ *   bytes  size bytes, the caller's, not needed after the call
+ *   name   stands in error sentences; NULL: "image in memory" */
 SNARM_API snarm_status snarm_image_decode(snarm_image *out, const void *bytes, size_t size, const char *name,
                                           const snarm_image_options *options);
 
-/* Frees what the library holds in *image and zeroes the structure. Harmless with NULL and with the caller's own pixels. */
+/* Frees what the library holds in *image and zeroes the structure. Harmless with NULL and with a picture
+ * whose pixels are the caller's. */
 SNARM_API void snarm_image_release(snarm_image *image);
 
-/* Writes the picture as PNG (grey or RGB; BGR is turned, alpha dropped) through a temporary name beside path, renamed when whole. */
+/* Writes the picture as an 8-bit PNG file, grey or RGB; alpha is dropped. The file is written under a
+ * temporary name in the same folder, put on the disk and renamed: at any moment path names the old file or
+ * the whole new one, and a failure leaves nothing behind.
+ *   image  the caller's
+ *   path   a new name, or a regular file, which is replaced
+ * SNARM_ERROR_ARGUMENT, _IO, _MEMORY. */
 SNARM_API snarm_status snarm_image_save_png(const snarm_image *image, const char *path);
 
-/* How a picture becomes a network's input: resized to resize_width x resize_height (bilinear, half-pixel centres, no antialias,
- * rounded to 8 bits), centre-cropped to width x height, divided by 255, minus mean, divided by std, per channel. */
+/* How a picture becomes a network's input: resized to resize_width x resize_height (bilinear, half-pixel
+ * centres, no antialias, to 8 bits: byte for byte what OpenCV's INTER_LINEAR gives), cropped to the width x
+ * height in its centre (odd differences: the smaller half is cut off at the left and at the top), divided by
+ * 255, minus mean, divided by std, per channel. */
 typedef struct snarm_preprocess {
     int32_t resize_width, resize_height; /* pixels, at least width and height, at most 16,384 */
     int32_t width, height;               /* pixels of the crop, 1..16,384 */
-    float mean[3], std[3];               /* red, green, blue, of samples in 0..1; std above 0 */
+    float mean[3], std[3];               /* red, green, blue, of samples in 0..1; finite; std above 0 */
 } snarm_preprocess;
 
-/* Runs it: planes has 3 * height * width floats (red plane, green plane, blue plane; rows from the top), the caller's.
- * rgb, if not NULL, receives the resized and cropped bytes (height * width * 3). */
-SNARM_API snarm_status snarm_image_preprocess(const snarm_image *image, const snarm_preprocess *how, float *planes,
-                                              uint8_t *rgb);
+/* Runs it, on the calling thread.
+ *   image   any format and stride; the caller's
+ *   how     see above
+ *   planes  3 * height * width floats, the caller's: red plane, green plane, blue plane; rows from the top
+ *   rgb     height * width * 3 bytes, the caller's: receives the resized and cropped picture; or NULL
+ * SNARM_ERROR_ARGUMENT, _MEMORY; planes and rgb are untouched then. */
+SNARM_API snarm_status snarm_image_preprocess(const snarm_image *image, const snarm_preprocess *how,
+                                              float *planes, uint8_t *rgb);
 
 #ifdef __cplusplus
 }

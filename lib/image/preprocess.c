@@ -1,0 +1,88 @@
+/* From a picture to a network's input. */
+#include "image/resize.h"
+
+#include "core/memory.h"
+#include "core/status.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { SIDE_MAX = 16384 };
+
+static snarm_status check_side(const char *name, int32_t value, int32_t least) {
+    if (value >= least && value <= SIDE_MAX)
+        return SNARM_OK;
+    return sn_error(SNARM_ERROR_ARGUMENT, "snarm_preprocess: %s is %d, expected %d..%d", name, (int)value,
+                    (int)least, (int)SIDE_MAX);
+}
+
+static snarm_status check_preprocess(const snarm_preprocess *how) {
+    SN_TRY(check_side("width", how->width, 1));
+    SN_TRY(check_side("height", how->height, 1));
+    SN_TRY(check_side("resize_width", how->resize_width, how->width));
+    SN_TRY(check_side("resize_height", how->resize_height, how->height));
+    for (int c = 0; c < 3; c++) {
+        if (!isfinite(how->mean[c]))
+            return sn_error(SNARM_ERROR_ARGUMENT,
+                            "snarm_preprocess: mean[%d] is %g, expected a finite number", c,
+                            (double)how->mean[c]);
+        if (!isfinite(how->std[c]) || how->std[c] <= 0.0f)
+            return sn_error(SNARM_ERROR_ARGUMENT,
+                            "snarm_preprocess: std[%d] is %g, expected a number above 0", c,
+                            (double)how->std[c]);
+    }
+    return SNARM_OK;
+}
+
+/* One row of one channel; factor and shift hold (v / 255 - mean) / std as one product and sum. */
+static void normalise(float *restrict out, const uint8_t *restrict row, int32_t width, float factor,
+                      float shift) {
+    for (int32_t x = 0; x < width; x++)
+        out[x] = (float)row[x] * factor + shift;
+}
+
+static void interleave(uint8_t *restrict rgb, const uint8_t *red, const uint8_t *green, const uint8_t *blue,
+                       int32_t width) {
+    for (int32_t x = 0; x < width; x++) {
+        rgb[3 * x] = red[x];
+        rgb[3 * x + 1] = green[x];
+        rgb[3 * x + 2] = blue[x];
+    }
+}
+
+snarm_status snarm_image_preprocess(const snarm_image *image, const snarm_preprocess *how, float *planes,
+                                    uint8_t *rgb) {
+    SN_TRY(sn_image_check(image, "snarm_image_preprocess"));
+    if (how == NULL || planes == NULL)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_image_preprocess: %s is NULL",
+                        how == NULL ? "how" : "planes");
+    SN_TRY(check_preprocess(how));
+    float factor[3], shift[3];
+    for (int c = 0; c < 3; c++) {
+        factor[c] = (float)(1.0 / (255.0 * (double)how->std[c]));
+        shift[c] = (float)(-(double)how->mean[c] / (double)how->std[c]);
+    }
+    int32_t width = how->width, left = (how->resize_width - width) / 2,
+            top = (how->resize_height - how->height) / 2;
+    uint8_t *row;
+    SN_TRY(sn_alloc(&row, (size_t)width, 3, "snarm_image_preprocess"));
+    sn_resizer resizer;
+    snarm_status status = sn_resizer_create(&resizer, image, how->resize_width, how->resize_height, left, top,
+                                            width, "snarm_image_preprocess");
+    if (status == SNARM_OK) {
+        size_t plane = (size_t)width * (size_t)how->height;
+        const uint8_t *channels[3]; /* a grey picture's only one serves three times */
+        for (int c = 0; c < 3; c++)
+            channels[c] = row + (resizer.channels == 3 ? c * width : 0);
+        for (int32_t y = 0; y < how->height; y++, planes += width) {
+            sn_resizer_row(&resizer, y, row);
+            for (size_t c = 0; c < 3; c++)
+                normalise(planes + c * plane, channels[c], width, factor[c], shift[c]);
+            if (rgb != NULL)
+                interleave(rgb + (size_t)y * 3 * (size_t)width, channels[0], channels[1], channels[2], width);
+        }
+        sn_resizer_free(&resizer);
+    }
+    sn_free(row);
+    return status;
+}
