@@ -6,7 +6,8 @@
 /* Where the scale begins and ends: lightness, and hue in degrees (285 violet, 360 + 110 yellow). */
 static const double lightness_low = 0.16, lightness_high = 0.96, hue_low = 285, hue_high = 470;
 
-/* OKLab to linear sRGB, which may lie outside 0..1 (B. Ottosson, "A perceptual color space for image processing"). */
+/* OKLab to linear sRGB, which may lie outside 0..1 (B. Ottosson, "A perceptual color space for image
+ * processing"). */
 static void to_linear(double lightness, double a, double b, double linear[3]) {
     double l = lightness + 0.3963377774 * a + 0.2158037573 * b;
     double m = lightness - 0.1055613458 * a - 0.0638541728 * b;
@@ -35,7 +36,8 @@ void sn_heat_scale(uint8_t table[SN_HEAT_STEPS][3]) {
         double t = (double)i / (SN_HEAT_STEPS - 1);
         double lightness = lightness_low + (lightness_high - lightness_low) * t;
         double hue = (hue_low + (hue_high - hue_low) * t) * pi / 180;
-        /* Colourful in the middle; where a screen cannot show that much, as much as it can at this lightness. */
+        /* Colourful in the middle; where a screen cannot show that much, as much as it can at this lightness.
+         */
         double low = 0, high = 0.08 + 0.15 * sin(pi * sqrt(t)), linear[3];
         to_linear(lightness, high * cos(hue), high * sin(hue), linear);
         if (is_displayable(linear))

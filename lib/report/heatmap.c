@@ -17,7 +17,8 @@ static snarm_status read_options(snarm_heatmap_options *how, const snarm_heatmap
     snarm_heatmap_options_init(how);
     SN_TRY(sn_options_read(how, sizeof *how, options, sizeof *how, "snarm_heatmap_options"));
     if (!isfinite(how->threshold))
-        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_heatmap_render: threshold is %g, expected a finite value",
+        return sn_error(SNARM_ERROR_ARGUMENT,
+                        "snarm_heatmap_render: threshold is %g, expected a finite value",
                         (double)how->threshold);
     if (how->high == 0)
         how->high = 2 * how->threshold;
@@ -32,7 +33,8 @@ static snarm_status read_options(snarm_heatmap_options *how, const snarm_heatmap
                         "(by default it is twice the threshold)",
                         (double)how->high, (double)how->low);
     if (!(how->opacity > 0 && how->opacity <= 1))
-        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_heatmap_render: opacity is %g, expected 0..1", how->opacity);
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_heatmap_render: opacity is %g, expected 0..1",
+                        how->opacity);
     return SNARM_OK;
 }
 
@@ -43,7 +45,8 @@ static void read_pixel(const uint8_t *pixel, snarm_pixel_format format, uint8_t 
 }
 
 /* The colour of each value over the picture, the more opaque the higher it is. */
-static void blend(uint8_t *rgb, const snarm_image *image, const float *map, const snarm_heatmap_options *how) {
+static void blend(uint8_t *rgb, const snarm_image *image, const float *map,
+                  const snarm_heatmap_options *how) {
     uint8_t scale[SN_HEAT_STEPS][3];
     sn_heat_scale(scale);
     const double low = how->low, range = (double)how->high - low;
@@ -62,11 +65,12 @@ static void blend(uint8_t *rgb, const snarm_image *image, const float *map, cons
     }
 }
 
-snarm_status snarm_heatmap_render(const snarm_image *image, const float *map, const snarm_heatmap_options *options,
-                                  snarm_image *out) {
+snarm_status snarm_heatmap_render(const snarm_image *image, const float *map,
+                                  const snarm_heatmap_options *options, snarm_image *out) {
     snarm_heatmap_options how;
     if (map == NULL || out == NULL)
-        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_heatmap_render: %s is NULL", map == NULL ? "map" : "out");
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_heatmap_render: %s is NULL",
+                        map == NULL ? "map" : "out");
     SN_TRY(sn_image_check(image, "snarm_heatmap_render"));
     SN_TRY(read_options(&how, options));
     size_t count = (size_t)image->width * (size_t)image->height;

@@ -1,5 +1,6 @@
-/* Each pixel needs its distance to the nearest pixel on the other side of the region's edge, but only up to the line's
- * width. Along columns it is counted in two passes; across columns the nearest is searched within reach. */
+/* Each pixel needs its distance to the nearest pixel on the other side of the region's edge, but only up to
+ * the line's width. Along columns it is counted in two passes; across columns the nearest is searched within
+ * reach. */
 #include "report/outline.h"
 
 #include "core/memory.h"
@@ -20,9 +21,10 @@ int32_t sn_outline_width(int32_t width, int32_t height) {
     return core < 2 ? 2 : core > WIDTH_MAX ? WIDTH_MAX : core;
 }
 
-/* vertical[i]: pixels to the nearest one of the other side in the same column, at most far; negative inside. */
-static void measure_columns(int8_t *vertical, int32_t width, int32_t height, const float *map, float threshold,
-                            int32_t far) {
+/* vertical[i]: pixels to the nearest one of the other side in the same column, at most far; negative inside.
+ */
+static void measure_columns(int8_t *vertical, int32_t width, int32_t height, const float *map,
+                            float threshold, int32_t far) {
     size_t row = (size_t)width;
     for (int32_t y = 0; y < height; y++)
         for (int32_t x = 0; x < width; x++) {
@@ -66,10 +68,12 @@ static int32_t measure_pixel(const int8_t *vertical, int32_t width, int32_t x, i
 
 static void draw_row(uint8_t *rgb, const int8_t *vertical, int32_t width, int32_t core, int32_t far) {
     int32_t rim = rim_width(core);
-    /* near: columns within reach of x that see the edge, or are on the other side than their left neighbour. */
+    /* near: columns within reach of x that see the edge, or are on the other side than their left neighbour.
+     */
     for (int32_t x = 0, ahead = 0, near = -1; x < width; x++) {
         for (; ahead < width && ahead <= x + far; ahead++)
-            if (abs(vertical[ahead]) < far || (ahead > 0 && (vertical[ahead] < 0) != (vertical[ahead - 1] < 0)))
+            if (abs(vertical[ahead]) < far ||
+                (ahead > 0 && (vertical[ahead] < 0) != (vertical[ahead - 1] < 0)))
                 near = ahead;
         if (near < x - far)
             continue;

@@ -17,7 +17,8 @@ START_TEST(scale_is_even_in_lightness) {
     for (int i = 1; i < SN_HEAT_STEPS; i++) {
         double step = sn_heat_lightness(table[i]) - sn_heat_lightness(table[i - 1]);
         /* 8 bits a channel move a colour's lightness by a third of a step at most. */
-        ck_assert_msg(step > 0 && fabs(step - even) < 0.75 * even, "step %d is %g, expected %g", i, step, even);
+        ck_assert_msg(step > 0 && fabs(step - even) < 0.75 * even, "step %d is %g, expected %g", i, step,
+                      even);
         ck_assert(fabs(sn_heat_lightness(table[i]) - (first + i * even)) < 0.5 * even + 1e-3);
     }
     const uint8_t white[3] = {255, 255, 255}, black[3] = {0, 0, 0};
@@ -34,7 +35,8 @@ static snarm_image make_picture(uint8_t *pixels, snarm_pixel_format format, int 
     for (int y = 0; y < HEIGHT; y++)
         for (int x = 0; x < WIDTH; x++)
             memcpy(pixels + y * stride + x * bytes, colour, (size_t)bytes);
-    return (snarm_image){.pixels = pixels, .width = WIDTH, .height = HEIGHT, .stride = stride, .format = format};
+    return (snarm_image){
+        .pixels = pixels, .width = WIDTH, .height = HEIGHT, .stride = stride, .format = format};
 }
 
 static const uint8_t *at(const snarm_image *image, int x, int y) {
@@ -48,7 +50,10 @@ START_TEST(low_values_leave_the_picture) {
         snarm_pixel_format format;
         int bytes;
         uint8_t red, green, blue;
-    } formats[] = {{SNARM_GREY8, 1, 40, 40, 40}, {SNARM_RGB8, 3, 40, 90, 200}, {SNARM_BGR8, 3, 200, 90, 40}, {SNARM_RGBA8, 4, 40, 90, 200}};
+    } formats[] = {{SNARM_GREY8, 1, 40, 40, 40},
+                   {SNARM_RGB8, 3, 40, 90, 200},
+                   {SNARM_BGR8, 3, 200, 90, 40},
+                   {SNARM_RGBA8, 4, 40, 90, 200}};
     snarm_heatmap_options options;
     snarm_heatmap_options_init(&options);
     options.threshold = 1;
@@ -59,7 +64,8 @@ START_TEST(low_values_leave_the_picture) {
         for (int y = 0; y < HEIGHT; y++)
             for (int x = 0; x < WIDTH; x++) {
                 const uint8_t *pixel = at(&out, x, y);
-                ck_assert(pixel[0] == formats[f].red && pixel[1] == formats[f].green && pixel[2] == formats[f].blue);
+                ck_assert(pixel[0] == formats[f].red && pixel[1] == formats[f].green &&
+                          pixel[2] == formats[f].blue);
             }
         snarm_image_release(&out);
     }
@@ -120,7 +126,10 @@ START_TEST(outline_runs_around_the_region) {
             for (int x = 0; x < WIDTH; x++) {
                 bool inside = map[y * WIDTH + x] >= 0.5f;
                 double distance = plain_distance(map, x, y, 0.5f);
-                int expected = inside ? (distance <= 1 ? 16 : 100) : distance <= 2 ? 255 : distance <= 3 ? 16 : 100;
+                int expected = inside          ? (distance <= 1 ? 16 : 100)
+                               : distance <= 2 ? 255
+                               : distance <= 3 ? 16
+                                               : 100;
                 const uint8_t *pixel = rgb + (y * WIDTH + x) * 3;
                 ck_assert_msg(pixel[0] == expected && pixel[1] == expected && pixel[2] == expected,
                               "kind %d, x %d, y %d: %d, expected %d", kind, x, y, pixel[0], expected);
