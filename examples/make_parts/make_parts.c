@@ -1,7 +1,7 @@
 /* make_parts: a small data set in MVTec AD's layout, painted by a program: three products, good parts to
  * learn from, good and defective parts to test with, and exact masks.
  *
- *     make_parts OUT [--seed N] [--count N]
+ *     make_parts OUT [--seed N] [--count N] [--product NAME]
  *
  * Every defective part is painted twice, with its defect and without: its mask is where the two differ. */
 #include "products.h"
@@ -198,9 +198,8 @@ static int make_product(workshop *w, int count) {
 }
 
 static int usage(void) {
-    fprintf(
-        stderr,
-        "usage: make_parts OUT [--seed N] [--count N]   N good parts to train with, 1 to 999, default 24\n");
+    fprintf(stderr, "usage: make_parts OUT [--seed N] [--count N] [--product washer|fabric|board]\n"
+                    "--count: good parts to learn from, 1 to 999, default 24\n");
     return 2;
 }
 
@@ -212,32 +211,53 @@ static bool read_number(const char *text, unsigned long low, unsigned long high,
            *number <= high;
 }
 
-int main(int argc, char **argv) {
-    const char *out = NULL;
-    unsigned long seed = 0, count = 24;
+typedef struct arguments {
+    const char *out, *product;
+    unsigned long seed, count;
+} arguments;
+
+static bool read_arguments(arguments *a, int argc, char **argv) {
+    *a = (arguments){.count = 24};
     for (int i = 1; i < argc; i++) {
-        bool is_seed = strcmp(argv[i], "--seed") == 0, is_count = strcmp(argv[i], "--count") == 0;
-        if (is_seed || is_count) {
-            if (i + 1 >= argc ||
-                !read_number(argv[i + 1], is_count, is_count ? 999 : 0xffffffff, is_seed ? &seed : &count))
-                return usage();
-            i++;
-        } else if (argv[i][0] == '-' || out != NULL) {
-            return usage();
+        const char *value = i + 1 < argc ? argv[i + 1] : "";
+        bool good = true;
+        if (argv[i][0] != '-') {
+            good = a->out == NULL && strlen(argv[i]) > 0 && strlen(argv[i]) < PATH_SIZE / 2;
+            a->out = argv[i];
+            i--;
+        } else if (strcmp(argv[i], "--seed") == 0) {
+            good = read_number(value, 0, 0xffffffff, &a->seed);
+        } else if (strcmp(argv[i], "--count") == 0) {
+            good = read_number(value, 1, 999, &a->count);
+        } else if (strcmp(argv[i], "--product") == 0) {
+            a->product = value;
         } else {
-            out = argv[i];
+            good = false;
         }
+        if (!good)
+            return false;
+        i++;
     }
-    if (out == NULL || strlen(out) > PATH_SIZE / 2)
+    bool known = a->product == NULL;
+    for (int i = 0; i < PRODUCTS && !known; i++)
+        known = strcmp(a->product, products[i].name) == 0;
+    return a->out != NULL && known;
+}
+
+int main(int argc, char **argv) {
+    arguments a;
+    if (!read_arguments(&a, argc, argv))
         return usage();
-    if (make_folder(out) != 0)
+    if (make_folder(a.out) != 0)
         return 1;
     for (int i = 0; i < PRODUCTS; i++) {
-        workshop w = {.out = out, .seed = seed, .product = &products[i], .folder = (uint64_t)i << 16};
-        if (make_product(&w, (int)count) != 0)
+        workshop w = {.out = a.out, .seed = a.seed, .product = &products[i], .folder = (uint64_t)i << 16};
+        if (a.product != NULL && strcmp(a.product, products[i].name) != 0)
+            continue;
+        if (make_product(&w, (int)a.count) != 0)
             return 1;
+        printf("%s/%s: %lu good parts to learn from, %d good and %d defective to test with\n", a.out,
+               products[i].name, a.count, TEST_GOOD, 4 * TEST_DEFECT);
     }
-    printf("%s: %d products, %lu good parts each to learn from, %d good and %d defective to test with\n", out,
-           PRODUCTS, count, TEST_GOOD, 4 * TEST_DEFECT);
     return 0;
 }

@@ -36,6 +36,14 @@ static void washer_damage(const scene *s, defect *d, random_state *random) {
     d->y = radius * sinf(around);
 }
 
+/* Noise around a circle, without a seam where the angle jumps from -pi to pi. */
+static float ring_noise(float radius, float around, float frequency, uint32_t seed) {
+    float share = 0.5f * smooth_step(2.4f, pi, fabsf(around));
+    float beyond = around > 0 ? around - 2 * pi : around + 2 * pi;
+    float value = noise(radius, around * frequency, seed) * (1 - share);
+    return share > 0 ? value + noise(radius, beyond * frequency, seed) * share : value;
+}
+
 static colour washer_shade(const scene *s, float x, float y) {
     const colour mat = {0.19f, 0.20f, 0.22f}, bare = {0.93f, 0.93f, 0.92f};
     float u, v;
@@ -48,8 +56,8 @@ static colour washer_shade(const scene *s, float x, float y) {
     back = scaled(back, 1 - 0.55f * smooth_step(WASHER_OUTER + 7, WASHER_OUTER - 4, shadow_radius) *
                                 smooth_step(WASHER_INNER - 7, WASHER_INNER + 4, shadow_radius));
 
-    float brush = 0.16f * (noise(radius * 1.1f, around * 5, s->seed + 1) - 0.5f) +
-                  0.10f * (noise(radius * 0.3f, around * 1.5f + 9, s->seed + 2) - 0.5f);
+    float brush = 0.16f * (ring_noise(radius * 1.1f, around, 5, s->seed + 1) - 0.5f) +
+                  0.10f * (ring_noise(radius * 0.3f, around, 1.5f, s->seed + 2) - 0.5f);
     float gloss = 0.13f * cosf(2 * (seen - 0.8f)) + 0.06f * cosf(4 * (seen + 0.5f));
     float bevel = 0.22f * cosf(seen - 3.9f) *
                   (smooth_step(WASHER_OUTER - 5, WASHER_OUTER - 1, radius) -
