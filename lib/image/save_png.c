@@ -1,10 +1,9 @@
 /* Pictures to PNG files. */
 #include "image/picture.h"
-#include "image/replace_file.h"
 
 #include "core/status.h"
+#include "io/whole_file.h"
 
-#include <errno.h>
 #include <png.h>
 #include <setjmp.h>
 #include <string.h>
@@ -13,7 +12,7 @@ typedef struct png_writer {
     jmp_buf jump;
     snarm_status status; /* of what made it jump */
     const char *path;
-    FILE *stream;
+    sn_whole_file *file;
     png_structp png;
     png_infop info;
 } png_writer;
@@ -29,16 +28,14 @@ static void on_warning(png_structp png, png_const_charp message) {
     (void)png, (void)message;
 }
 
+/* A failed write is told when the file is finished. */
 static void on_write(png_structp png, png_bytep bytes, size_t count) {
     png_writer *writer = png_get_io_ptr(png);
-    if (fwrite(bytes, 1, count, writer->stream) == count)
-        return;
-    writer->status = sn_error(SNARM_ERROR_IO, "%s: cannot be written: %s", writer->path, strerror(errno));
-    longjmp(writer->jump, 1);
+    sn_whole_file_write(writer->file, bytes, count);
 }
 
 static void on_flush(png_structp png) {
-    (void)png; /* the stream is flushed when the file is whole */
+    (void)png; /* nothing is kept back */
 }
 
 static snarm_status write_picture(png_writer *writer, const snarm_image *image) {
@@ -69,13 +66,12 @@ snarm_status snarm_image_save_png(const snarm_image *image, const char *path) {
     SN_TRY(sn_image_check(image, "snarm_image_save_png"));
     if (path == NULL)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_image_save_png: path is NULL");
-    sn_replace_file file;
-    SN_TRY(sn_replace_open(&file, path));
-    png_writer writer = {.path = path, .stream = file.stream};
+    png_writer writer = {.path = path};
+    SN_TRY(sn_whole_file_create(&writer.file, path));
     snarm_status status = write_picture(&writer, image);
     png_destroy_write_struct(&writer.png, &writer.info);
     if (status == SNARM_OK)
-        return sn_replace_commit(&file);
-    sn_replace_abort(&file);
+        return sn_whole_file_finish(writer.file, SN_WHOLE_FILE_FAST);
+    sn_whole_file_abandon(writer.file);
     return status;
 }

@@ -115,7 +115,7 @@ snarm_status sn_writer_finish(sn_writer *writer) {
         sn_whole_file_write(file, spaces, padded - length);
         for (size_t i = 0; i < writer->count; i++)
             sn_whole_file_write(file, writer->entries[i].data, writer->entries[i].bytes);
-        status = sn_whole_file_finish(file);
+        status = sn_whole_file_finish(file, SN_WHOLE_FILE_DURABLE);
     }
     free(header);
     return status;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct sn_whole_file {
@@ -21,13 +22,20 @@ static snarm_status failed(const char *path, const char *what, int error) {
 }
 
 static snarm_status open_temporary(sn_whole_file *file, const char *path) {
+    struct stat old;
+    if (stat(path, &old) == 0 && !S_ISREG(old.st_mode))
+        return sn_error(SNARM_ERROR_IO, "%s: is not a regular file, which a new one could replace", path);
     SN_TRY(sn_copy_string(&file->path, path));
-    size_t length = strlen(path) + 40;
+    /* In the same folder, for rename; not the path with a suffix, which could be too long a name. */
+    const char *slash = strrchr(path, '/');
+    const int folder = slash != NULL ? (int)(slash - path) + 1 : 0;
+    const size_t length = (size_t)folder + 64;
     SN_TRY(sn_alloc(&file->temporary, length, 1, "temporary name"));
     /* Not mkstemp: its files are private whatever the umask, and reading the umask would change it for a moment. */
     static atomic_uint serial;
     do {
-        snprintf(file->temporary, length, "%s.%lx-%x.part", path, (unsigned long)getpid(), atomic_fetch_add(&serial, 1));
+        snprintf(file->temporary, length, "%.*s.snarm-%lx-%x.part", folder, path, (unsigned long)getpid(),
+                 atomic_fetch_add(&serial, 1));
         file->descriptor = open(file->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     } while (file->descriptor < 0 && errno == EEXIST);
     if (file->descriptor < 0)
@@ -75,11 +83,23 @@ void sn_whole_file_abandon(sn_whole_file *file) {
     release(file);
 }
 
-snarm_status sn_whole_file_finish(sn_whole_file *file) {
+/* So that the name, too, outlasts a power cut. Some file systems cannot; the file is whole all the same. */
+static void sync_folder(char *path) {
+    char *slash = strrchr(path, '/');
+    if (slash != NULL)
+        slash[1] = '\0';
+    int descriptor = open(slash != NULL ? path : ".", O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return;
+    fsync(descriptor);
+    close(descriptor);
+}
+
+snarm_status sn_whole_file_finish(sn_whole_file *file, sn_durability durability) {
     int error = file->error;
-    if (error == 0 && fsync(file->descriptor) != 0)
+    if (error == 0 && durability == SN_WHOLE_FILE_DURABLE && fsync(file->descriptor) != 0)
         error = errno;
-    if (error == 0 && close(file->descriptor) != 0)
+    if (close(file->descriptor) != 0 && error == 0)
         error = errno;
     file->descriptor = -1;
     if (error == 0 && rename(file->temporary, file->path) != 0)
@@ -89,6 +109,8 @@ snarm_status sn_whole_file_finish(sn_whole_file *file) {
         sn_whole_file_abandon(file);
         return status;
     }
+    if (durability == SN_WHOLE_FILE_DURABLE)
+        sync_folder(file->path);
     release(file);
     return SNARM_OK;
 }

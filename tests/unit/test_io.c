@@ -172,7 +172,7 @@ START_TEST(files_are_whole) {
     sn_whole_file_write(file, "abc", 3);
     ck_ok(sn_hash_file(path, again));
     ck_assert_str_eq(hash, again); /* the old one until finish */
-    ck_ok(sn_whole_file_finish(file));
+    ck_ok(sn_whole_file_finish(file, SN_WHOLE_FILE_DURABLE));
     ck_ok(sn_hash_file(path, again));
     ck_assert_str_eq(again, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     ck_fails(sn_whole_file_create(&file, scratch_file("no/such/folder")), SNARM_ERROR_IO, "no/such/folder");
