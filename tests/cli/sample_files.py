@@ -1,4 +1,5 @@
 """Files for the tests of the command: pictures, broken ones too, and weights of a small random network."""
+
 import json
 import math
 import os
@@ -29,8 +30,12 @@ def _write_png(path, width, height, bits, kind, blocks):
     packer = zlib.compressobj(1)
     data = b"".join(packer.compress(block) for block in blocks) + packer.flush()
     with open(path, "wb") as file:
-        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)) +
-                   chunk(b"IDAT", data) + chunk(b"IEND", b""))
+        file.write(
+            b"\x89PNG\r\n\x1a\n"
+            + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0))
+            + chunk(b"IDAT", data)
+            + chunk(b"IEND", b"")
+        )
 
 
 def png_size(path):
@@ -79,7 +84,7 @@ def random_resnet(last_stage=3):
         count, scale = outputs * inputs * side * side, math.sqrt(2 / (inputs * side * side))
         block = struct.pack("<65537e", *(value * scale for value in values))
         start = 2 * generator.randrange(65537)
-        data = (block * (count // 65537 + 2))[start:start + 2 * count]
+        data = (block * (count // 65537 + 2))[start : start + 2 * count]
         tensors[name + ".weight"] = ("F16", [outputs, inputs, side, side], data)
 
     def norm(name, channels):
@@ -106,5 +111,8 @@ def random_resnet(last_stage=3):
 
 def all_files(folder):
     """Every file below a folder, relative and sorted."""
-    return sorted(os.path.relpath(os.path.join(base, name), folder)
-                  for base, _, names in os.walk(folder) for name in names)
+    return sorted(
+        os.path.relpath(os.path.join(base, name), folder)
+        for base, _, names in os.walk(folder)
+        for name in names
+    )

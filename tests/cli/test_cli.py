@@ -2,6 +2,7 @@
 
 usage: test_cli.py SNARM MAKE_PARTS LIBRARY [TEST]...
 """
+
 import csv
 import ctypes
 import io
@@ -17,7 +18,7 @@ import unittest
 
 import sample_files as sample
 
-SNARM, MAKE_PARTS, LIBRARY = sys.argv[1:4]
+SNARM, MAKE_PARTS, LIBRARY = map(os.path.abspath, sys.argv[1:4])
 FIT = ["--steps", "0", "--size", "64", "--bank-size", "200", "--layers", "2,3"]
 METRICS = ["image_auroc", "image_ap", "image_f1max", "pixel_auroc", "pixel_ap", "pixel_f1max", "aupro"]
 
@@ -25,11 +26,16 @@ METRICS = ["image_auroc", "image_ap", "image_f1max", "pixel_auroc", "pixel_ap", 
 def run(*arguments, **options):
     """Runs the command; its exit code, stdout and stderr."""
     done = subprocess.run([SNARM, *arguments], capture_output=True, timeout=300, **options)
-    return done.returncode, done.stdout.decode(errors="surrogateescape"), done.stderr.decode(errors="surrogateescape")
+    return (
+        done.returncode,
+        done.stdout.decode(errors="surrogateescape"),
+        done.stderr.decode(errors="surrogateescape"),
+    )
 
 
 class Shared:
     """What is made once: parts, weights, a model."""
+
     root = tempfile.mkdtemp(prefix="snarm-cli-")
 
     @classmethod
@@ -38,8 +44,11 @@ class Shared:
 
     @classmethod
     def make(cls):
-        subprocess.run([MAKE_PARTS, cls.path("parts"), "--count", "5", "--product", "washer"], check=True,
-                       stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [MAKE_PARTS, cls.path("parts"), "--count", "5", "--product", "washer"],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
         cls.good = cls.path("parts", "washer", "train", "good")
         cls.test = cls.path("parts", "washer", "test")
         cls.weights = sample.safetensors(cls.path("weights.safetensors"), sample.random_resnet())
@@ -103,37 +112,44 @@ class Usage(CommandCase):
 
     def test_wrong_options(self):
         for words, arguments in [
-                (["--colour"], ["fit", "--colour", "3"]),
-                (["--runs"], ["fit", "--runs", "3"]),
-                (["'-q'"], ["fit", "-q"]),
-                (["--seed", "no value"], ["fit", "--seed"]),
-                (["--quiet", "'yes'"], ["fit", "--quiet=yes"]),
-                (["--seed", "'x1'", "whole number"], ["fit", "--seed", "x1"]),
-                (["--seed", "'1x'"], ["fit", "--seed=1x"]),
-                (["--seed", "''"], ["fit", "--seed="]),
-                (["--seed", "' 1'"], ["fit", "--seed", " 1"]),
-                (["--seed", "'-1'", "0 to"], ["fit", "--seed", "-1"]),
-                (["--seed", "'99999999999999999999'"], ["fit", "--seed", "99999999999999999999"]),
-                (["--bank-size", "'0'", "1 to 10000000"], ["fit", "--bank-size", "0"]),
-                (["--threads", "'65'", "64"], ["fit", "--threads", "65"]),
-                (["--false-alarm-rate", "'0'", "between 0 and 1"], ["fit", "--false-alarm-rate", "0"]),
-                (["--false-alarm-rate", "'1'"], ["fit", "--false-alarm-rate", "1"]),
-                (["--false-alarm-rate", "'nan'"], ["fit", "--false-alarm-rate", "nan"]),
-                (["--false-alarm-rate", "'0x.1'"], ["fit", "--false-alarm-rate", "0x.1"]),
-                (["--smoothing", "'65'"], ["fit", "--smoothing", "65"]),
-                (["--size", "'16'", "32 to 4096"], ["fit", "--size", "16"]),
-                (["--size", "'64,'"], ["fit", "--size", "64,"]),
-                (["--size", "'64,64,64'"], ["fit", "--size", "64,64,64"]),
-                (["--resize", "'64x64'"], ["fit", "--resize", "64x64"]),
-                (["--layers", "'3,2'", "rising"], ["fit", "--layers", "3,2"]),
-                (["--layers", "'2,,3'"], ["fit", "--layers", "2,,3"]),
-                (["--precision", "'bf16'", "f32|auto", "not in this version"], ["info", "--precision", "bf16", "x"]),
-                (["--precision", "'int8'", "not in this version"], ["info", "--precision=int8", "x"]),
-                (["--precision", "'f64'", "f32|auto"], ["info", "--precision", "f64", "x"]),
-                (["--format", "'xml'", "text|json|csv"], ["inspect", "--format", "xml"]),
-                (["--layout", "'visa'", "not in this version"], ["eval", "--layout", "visa"]),
-                (["--report", "not in this version"], ["eval", "--model", "m", "--dataset", "d", "--report", "r.html"]),
-                (["--runs", "'0'"], ["bench", "--runs", "0"])]:
+            (["--colour"], ["fit", "--colour", "3"]),
+            (["--runs"], ["fit", "--runs", "3"]),
+            (["'-q'"], ["fit", "-q"]),
+            (["--seed", "no value"], ["fit", "--seed"]),
+            (["--quiet", "'yes'"], ["fit", "--quiet=yes"]),
+            (["--seed", "'x1'", "whole number"], ["fit", "--seed", "x1"]),
+            (["--seed", "'1x'"], ["fit", "--seed=1x"]),
+            (["--seed", "''"], ["fit", "--seed="]),
+            (["--seed", "' 1'"], ["fit", "--seed", " 1"]),
+            (["--seed", "'-1'", "0 to"], ["fit", "--seed", "-1"]),
+            (["--seed", "'99999999999999999999'"], ["fit", "--seed", "99999999999999999999"]),
+            (["--bank-size", "'0'", "1 to 10000000"], ["fit", "--bank-size", "0"]),
+            (["--threads", "'65'", "64"], ["fit", "--threads", "65"]),
+            (["--false-alarm-rate", "'0'", "between 0 and 1"], ["fit", "--false-alarm-rate", "0"]),
+            (["--false-alarm-rate", "'1'"], ["fit", "--false-alarm-rate", "1"]),
+            (["--false-alarm-rate", "'nan'"], ["fit", "--false-alarm-rate", "nan"]),
+            (["--false-alarm-rate", "'0x.1'"], ["fit", "--false-alarm-rate", "0x.1"]),
+            (["--smoothing", "'65'"], ["fit", "--smoothing", "65"]),
+            (["--size", "'16'", "32 to 4096"], ["fit", "--size", "16"]),
+            (["--size", "'64,'"], ["fit", "--size", "64,"]),
+            (["--size", "'64,64,64'"], ["fit", "--size", "64,64,64"]),
+            (["--resize", "'64x64'"], ["fit", "--resize", "64x64"]),
+            (["--layers", "'3,2'", "rising"], ["fit", "--layers", "3,2"]),
+            (["--layers", "'2,,3'"], ["fit", "--layers", "2,,3"]),
+            (
+                ["--precision", "'bf16'", "f32|auto", "not in this version"],
+                ["info", "--precision", "bf16", "x"],
+            ),
+            (["--precision", "'int8'", "not in this version"], ["info", "--precision=int8", "x"]),
+            (["--precision", "'f64'", "f32|auto"], ["info", "--precision", "f64", "x"]),
+            (["--format", "'xml'", "text|json|csv"], ["inspect", "--format", "xml"]),
+            (["--layout", "'visa'", "not in this version"], ["eval", "--layout", "visa"]),
+            (
+                ["--report", "not in this version"],
+                ["eval", "--model", "m", "--dataset", "d", "--report", "r.html"],
+            ),
+            (["--runs", "'0'"], ["bench", "--runs", "0"]),
+        ]:
             with self.subTest(arguments=arguments):
                 self.assert_fails(2, words, *arguments)
 
@@ -154,7 +170,17 @@ class Usage(CommandCase):
 
 class Fit(CommandCase):
     def fit(self, *more, images=None):
-        return ["fit", "--images", images or Shared.good, "--backbone", Shared.weights, *FIT, "--out", self.path("m.snarm"), *more]
+        return [
+            "fit",
+            "--images",
+            images or Shared.good,
+            "--backbone",
+            Shared.weights,
+            *FIT,
+            "--out",
+            self.path("m.snarm"),
+            *more,
+        ]
 
     def test_summary(self):
         code, output, errors = Shared.fitted
@@ -173,13 +199,28 @@ class Fit(CommandCase):
         self.assertEqual(sample.read(self.path("m.snarm")), sample.read(Shared.model))
 
     def test_many_options(self):
-        output = self.run_well(*self.fit("--images", Shared.odd, "--resize=80,72", "--size=72,64", "--channels=0", "--neighbourhood=1",
-                                         "--neighbours=2", "--smoothing=0", "--seed=5", "--false-alarm-rate=0.2",
-                                         "--threads=1", "--precision=f32"))
+        output = self.run_well(
+            *self.fit(
+                "--images",
+                Shared.odd,
+                "--resize=80,72",
+                "--size=72,64",
+                "--channels=0",
+                "--neighbourhood=1",
+                "--neighbours=2",
+                "--smoothing=0",
+                "--seed=5",
+                "--false-alarm-rate=0.2",
+                "--threads=1",
+                "--precision=f32",
+            )
+        )
         self.assertIn("images       6\n", output)
         info = json.loads(self.run_well("info", "--json", self.path("m.snarm")))
-        self.assertEqual((info["input"], info["resize"], info["neighbours"], info["smoothing"], info["seed"]),
-                         ([72, 64], [80, 72], 2, 0, 5))
+        self.assertEqual(
+            (info["input"], info["resize"], info["neighbours"], info["smoothing"], info["seed"]),
+            ([72, 64], [80, 72], 2, 0, 5),
+        )
         self.assertEqual((info["channels"], info["neighbourhood"], info["false_alarm_rate"]), (384, 1, 0.2))
 
     def test_replaces_a_model(self):
@@ -207,8 +248,11 @@ class Fit(CommandCase):
                 self.assertEqual(sample.all_files(self.folder), [])
 
     def test_interrupt(self):
-        process = subprocess.Popen([SNARM, *self.fit(*["--images", Shared.good] * 200, "--size", "224")], stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            [SNARM, *self.fit(*["--images", Shared.good] * 200, "--size", "224")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         time.sleep(2)
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=120)
@@ -222,7 +266,7 @@ def broken_pictures():
     """Makers of files that are no pictures, by name."""
     whole = sample.read(os.path.join(Shared.good, "000.png"))
     return {
-        "cut.png": lambda path: sample.write(path, whole[:len(whole) // 2]),
+        "cut.png": lambda path: sample.write(path, whole[: len(whole) // 2]),
         "text.png": lambda path: sample.write(path, b"this is no picture\n"),
         "empty.png": lambda path: sample.write(path, b""),
         "huge.png": sample.huge_png,
@@ -234,10 +278,15 @@ class Inspect(CommandCase):
         return run("inspect", "--model", Shared.model, *paths, **options)
 
     def check_object(self, line):
-        self.assertEqual(list(line), ["file", "score", "normalized", "verdict", "threshold", "ms", "map_max", "error"])
+        self.assertEqual(
+            list(line), ["file", "score", "normalized", "verdict", "threshold", "ms", "map_max", "error"]
+        )
         if line["error"] is not None:
             self.assertTrue(line["error"] and "\n" not in line["error"])
-            self.assertEqual([line[key] for key in ("score", "normalized", "verdict", "threshold", "ms", "map_max")], [None] * 6)
+            self.assertEqual(
+                [line[key] for key in ("score", "normalized", "verdict", "threshold", "ms", "map_max")],
+                [None] * 6,
+            )
             return
         self.assertIn(line["verdict"], ("normal", "anomalous"))
         self.assertEqual(line["verdict"] == "anomalous", line["score"] >= line["threshold"])
@@ -261,7 +310,9 @@ class Inspect(CommandCase):
         self.assertIn("25 images", errors)
 
     def test_same_bytes_again(self):
-        first, second = (json.loads(self.inspect("--format=json", "--threads=2", Shared.odd)[1]) for _ in range(2))
+        first, second = (
+            json.loads(self.inspect("--format=json", "--threads=2", Shared.odd)[1]) for _ in range(2)
+        )
         first.pop("ms"), second.pop("ms")
         self.assertEqual(first, second)
 
@@ -273,15 +324,23 @@ class Inspect(CommandCase):
         self.assertTrue(output.splitlines()[-1].endswith(" " + Shared.odd))
 
     def test_odd_names(self):
-        names = [b"comma, and \"quote\".png", b"line\nbreak.png", b"not-utf8-\xff.png", "\u00e9\u00e8.png".encode(), b"-dash.png"]
+        names = [
+            b"comma, and \"quote\".png",
+            b"line\nbreak.png",
+            b"not-utf8-\xff.png",
+            "\u00e9\u00e8.png".encode(),
+            b"-dash.png",
+        ]
         for name in names:
             shutil.copy(Shared.odd, os.path.join(os.fsencode(self.folder), name))
         code, output, _ = self.inspect("--format", "csv", self.folder)
         self.assertEqual(code, 0)
         rows = list(csv.reader(io.StringIO(output, newline="")))
         self.assertEqual(rows[0], "file,score,normalized,verdict,threshold,ms,map_x,map_y,error".split(","))
-        self.assertEqual(sorted(os.fsencode(row[0]) for row in rows[1:]),
-                         sorted(os.path.join(os.fsencode(self.folder), name) for name in names))
+        self.assertEqual(
+            sorted(os.fsencode(row[0]) for row in rows[1:]),
+            sorted(os.path.join(os.fsencode(self.folder), name) for name in names),
+        )
         for row in rows[1:]:
             self.assertEqual((len(row), row[3], row[8]), (9, "anomalous", ""))
             self.assertGreaterEqual(float(row[1]), float(row[4]))
@@ -310,7 +369,9 @@ class Inspect(CommandCase):
         sample.png(self.path("one.png"), 1, 1, lambda x, y: (9, 9, 9))
         for name in "json", "csv", "text":
             with self.subTest(name):
-                code, output, errors = self.inspect("--quiet", "--format", name, self.folder, self.path("missing"))
+                code, output, errors = self.inspect(
+                    "--quiet", "--format", name, self.folder, self.path("missing")
+                )
                 self.assertEqual(code, 3)
                 self.assertEqual(errors.count("\n"), 5, errors)
                 for line in errors.splitlines():
@@ -318,13 +379,19 @@ class Inspect(CommandCase):
                 for bad in list(broken_pictures()) + ["missing"]:
                     self.assertIn(bad, errors)
                 if name == "json":
-                    lines = {os.path.basename(line["file"]): line for line in map(json.loads, output.splitlines())}
+                    lines = {
+                        os.path.basename(line["file"]): line for line in map(json.loads, output.splitlines())
+                    }
                     for line in lines.values():
                         self.check_object(line)
-                    self.assertEqual({key for key, line in lines.items() if line["error"] is None}, {"zz.png", "one.png"})
+                    self.assertEqual(
+                        {key for key, line in lines.items() if line["error"] is None}, {"zz.png", "one.png"}
+                    )
                     self.assertEqual(len(lines), 7)
                 elif name == "csv":
-                    rows = {os.path.basename(row[0]): row for row in csv.reader(io.StringIO(output, newline=""))}
+                    rows = {
+                        os.path.basename(row[0]): row for row in csv.reader(io.StringIO(output, newline=""))
+                    }
                     self.assertEqual(rows["empty.png"][1:8], [""] * 7)
                     self.assertIn("empty.png", rows["empty.png"][8])
                 else:
@@ -336,16 +403,29 @@ class Inspect(CommandCase):
             shutil.copy(Shared.odd, self.path(folder, "part.png"))
         shutil.copy(Shared.odd, self.path("b", "part.PNG"))
         maps = self.path("maps", "today")
-        code, _, errors = self.inspect("--heatmaps", maps, self.path("a"), self.path("b"), self.path("a", "part.png"))
+        code, _, errors = self.inspect(
+            "--heatmaps", maps, self.path("a"), self.path("b"), self.path("a", "part.png")
+        )
         self.assertEqual(code, 0, errors)
-        self.assertEqual(sample.all_files(maps), ["deep/part.png", "part-2.png", "part-3.png", "part-4.png", "part.png"])
+        self.assertEqual(
+            sample.all_files(maps), ["deep/part.png", "part-2.png", "part-3.png", "part-4.png", "part.png"]
+        )
         for name in sample.all_files(maps):
             self.assertEqual(sample.png_size(os.path.join(maps, name)), (96, 64))
             self.assertNotEqual(sample.read(os.path.join(maps, name)), sample.read(Shared.odd))
 
     def test_heat_maps_spare_the_pictures(self):
         before = sample.read(shutil.copy(Shared.odd, self.path("part.png")))
-        self.assert_fails(2, ["--heatmaps", "part.png"], "inspect", "--model", Shared.model, "--heatmaps", self.folder, self.folder)
+        self.assert_fails(
+            2,
+            ["--heatmaps", "part.png"],
+            "inspect",
+            "--model",
+            Shared.model,
+            "--heatmaps",
+            self.folder,
+            self.folder,
+        )
         self.assertEqual(sample.read(self.path("part.png")), before)
         sample.write(self.path("file"), b"")
         code, _, errors = self.inspect("--heatmaps", self.path("file"), Shared.odd)
@@ -356,8 +436,12 @@ class Inspect(CommandCase):
         if not os.path.exists("/dev/full"):
             self.skipTest("no /dev/full")
         with open("/dev/full", "wb") as full:
-            done = subprocess.run([SNARM, "inspect", "--quiet", "--model", Shared.model, Shared.odd], stdout=full,
-                                  stderr=subprocess.PIPE, timeout=60)
+            done = subprocess.run(
+                [SNARM, "inspect", "--quiet", "--model", Shared.model, Shared.odd],
+                stdout=full,
+                stderr=subprocess.PIPE,
+                timeout=60,
+            )
         self.assertEqual(done.returncode, 3)
         self.assert_one_line(done.stderr.decode())
 
@@ -377,16 +461,41 @@ class Measure(CommandCase):
         for key in METRICS + ["false_alarm_rate", "detection_rate"]:
             self.assertTrue(0 <= washer[key] <= 1, key)
             self.assertEqual(result["mean"][key], washer[key])
-        # Even random features see that something is there.
-        self.assertGreater(washer["pixel_auroc"], 0.6)
         self.assertGreater(result["seconds_per_image"], 0)
         self.assertEqual(sample.all_files(self.folder), ["e.json"])
         lines = output.splitlines()
-        self.assertTrue(lines[0].startswith("category ") and lines[1].startswith("washer ") and lines[2].startswith("mean "))
+        self.assertTrue(
+            lines[0].startswith("category ")
+            and lines[1].startswith("washer ")
+            and lines[2].startswith("mean ")
+        )
         self.assertAlmostEqual(float(lines[1].split()[2]), washer["image_auroc"], places=3)
 
+    def test_eval_of_an_obvious_defect(self):
+        for split in "train", "test":
+            shutil.copytree(Shared.good, self.path("set", split, "good"))
+        os.makedirs(self.path("set", "test", "wrong part"))
+        os.makedirs(self.path("set", "ground_truth", "wrong part"))
+        shutil.copy(Shared.odd, self.path("set", "test", "wrong part", "0.png"))
+        sample.png(
+            self.path("set", "ground_truth", "wrong part", "0.png"), 96, 64, lambda x, y: (255, 255, 255)
+        )
+        for more in [], ["--full-resolution"]:
+            output = self.run_well(
+                "eval", "--model", Shared.model, "--dataset", self.path("set"), "--json=-", "--quiet", *more
+            )
+            result = json.loads(output)["categories"]["set"]
+            self.assertEqual([result[key] for key in METRICS[:3]], [1, 1, 1])
+            self.assertEqual(
+                (result["images"], result["detection_rate"], result["false_alarm_rate"]), (6, 1, 0)
+            )
+            self.assertGreater(result["pixel_auroc"], 0.9)
+            self.assertGreater(result["aupro"], 0.8)
+
     def test_eval_variants(self):
-        code, output, errors = run(*self.eval("--json", "-", "--quiet", "--category", "washer", "--layout", "mvtec"))
+        code, output, errors = run(
+            *self.eval("--json", "-", "--quiet", "--category", "washer", "--layout", "mvtec")
+        )
         self.assertEqual((code, errors), (0, ""))
         small = json.loads(output)["categories"]["washer"]
         code, output, errors = run(*self.eval("--json=-", "--full-resolution"))
@@ -399,7 +508,9 @@ class Measure(CommandCase):
     def test_eval_of_a_category_without_defects(self):
         for split in "train", "test":
             shutil.copytree(Shared.good, self.path("good-only", split, "good"))
-        code, output, _ = run("eval", "--model", Shared.model, "--dataset", self.folder, "--json", "-", "--quiet")
+        code, output, _ = run(
+            "eval", "--model", Shared.model, "--dataset", self.folder, "--json", "-", "--quiet"
+        )
         self.assertEqual(code, 0)
         result = json.loads(output)["categories"]["good-only"]
         self.assertEqual((result["images"], result["image_auroc"], result["detection_rate"]), (5, None, None))
@@ -413,32 +524,56 @@ class Measure(CommandCase):
         shutil.copytree(Shared.path("parts"), self.path("parts"))
         mask = self.path("parts/washer/ground_truth/chip/002_mask.png")
         sample.write(mask, b"no mask")
-        self.assert_fails(3, ["002_mask.png"], "eval", "--model", Shared.model, "--dataset", self.path("parts"))
+        self.assert_fails(
+            3, ["002_mask.png"], "eval", "--model", Shared.model, "--dataset", self.path("parts")
+        )
         os.remove(mask)
         self.assert_fails(3, ["002"], "eval", "--model", Shared.model, "--dataset", self.path("parts"))
 
     def test_bench(self):
-        output = self.run_well("bench", "--model", Shared.model, "--runs", "3", "--warmup", "1", "--threads", "1", "--json", self.path("b.json"))
+        output = self.run_well(
+            "bench",
+            "--model",
+            Shared.model,
+            "--runs",
+            "3",
+            "--warmup",
+            "1",
+            "--threads",
+            "1",
+            "--json",
+            self.path("b.json"),
+        )
         with open(self.path("b.json"), encoding="utf-8") as file:
             result = json.load(file)
-        self.assertEqual(list(result["stages_ms"]), ["preprocess", "backbone", "match", "scorer", "map", "total"])
+        self.assertEqual(
+            list(result["stages_ms"]), ["preprocess", "backbone", "match", "scorer", "map", "total"]
+        )
         for name, stage in result["stages_ms"].items():
             self.assertTrue(0 <= stage["minimum"] <= stage["median"] <= stage["p99"], name)
             self.assertIn("\n" + name, output)
-        self.assertEqual((result["runs"], result["machine"]["threads"], result["image"]["file"]), (3, 1, None))
-        code, output, errors = run("bench", "--model", Shared.model, "--runs=1", "--image", Shared.odd, "--json=-", "--quiet")
+        self.assertEqual(
+            (result["runs"], result["machine"]["threads"], result["image"]["file"]), (3, 1, None)
+        )
+        code, output, errors = run(
+            "bench", "--model", Shared.model, "--runs=1", "--image", Shared.odd, "--json=-", "--quiet"
+        )
         self.assertEqual((code, errors), (0, ""))
         self.assertEqual(json.loads(output)["image"], {"file": Shared.odd, "width": 96, "height": 64})
         self.assert_fails(3, ["none.png"], "bench", "--model", Shared.model, "--image", self.path("none.png"))
 
     def test_info(self):
         model = json.loads(self.run_well("info", "--json", Shared.model))
-        self.assertEqual((model["kind"], model["images"], model["bank"], model["scorer"]), ("model", 5, 200, False))
+        self.assertEqual(
+            (model["kind"], model["images"], model["bank"], model["scorer"]), ("model", 5, 200, False)
+        )
         self.assertEqual((model["input"], model["grid"], model["layers"]), ([64, 64], [8, 8], [2, 3]))
         weights = json.loads(self.run_well("info", "--json", Shared.weights))
         self.assertEqual((weights["kind"], weights["architecture"]), ("weights", "resnet18"))
         self.assertRegex(self.run_well("info", Shared.weights), r"(?m)^architecture +resnet18$")
-        bank = sample.safetensors(self.path("bank"), {"vectors": ("F32", [2, 8], b"\0" * 64), "images": ("I32", [2], b"\0" * 8)})
+        bank = sample.safetensors(
+            self.path("bank"), {"vectors": ("F32", [2, 8], b"\0" * 64), "images": ("I32", [2], b"\0" * 8)}
+        )
         self.assertEqual(json.loads(self.run_well("info", "--json", bank))["vectors"], 2)
         self.assert_fails(3, ["none"], "info", self.path("none"))
         self.assert_fails(3, ["odd.png"], "info", Shared.odd)
@@ -450,7 +585,18 @@ class BrokenFiles(CommandCase):
 
     def refuse(self, path, *words):
         out = self.path("out.snarm")
-        self.assert_fails(3, [os.path.basename(path), *words], "fit", "--images", Shared.good, "--backbone", path, *FIT, "--out", out)
+        self.assert_fails(
+            3,
+            [os.path.basename(path), *words],
+            "fit",
+            "--images",
+            Shared.good,
+            "--backbone",
+            path,
+            *FIT,
+            "--out",
+            out,
+        )
         self.assertFalse(os.path.exists(out))
         self.assert_fails(3, [os.path.basename(path)], "info", path)
         self.assert_fails(3, [os.path.basename(path)], "inspect", "--model", path, Shared.odd)
@@ -469,18 +615,19 @@ class BrokenFiles(CommandCase):
     def test_broken_headers(self):
         tensor = {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}
         for name, header, size, length in [
-                ("overlapping", {"a": tensor, "b": {**tensor, "data_offsets": [8, 24]}}, 24, None),
-                ("long-header", {"a": tensor}, 16, 2**60),
-                ("longest-header", {"a": tensor}, 16, 2**64 - 1),
-                ("header-beyond-the-end", {"a": tensor}, 16, 4096),
-                ("beyond-the-end", {"a": {**tensor, "data_offsets": [0, 2**40]}}, 16, None),
-                ("backwards", {"a": {**tensor, "data_offsets": [16, 0]}}, 16, None),
-                ("negative", {"a": {**tensor, "shape": [-4]}}, 16, None),
-                ("overflow", {"a": {**tensor, "shape": [2**32, 2**32]}}, 16, None),
-                ("shape-and-size", {"a": {**tensor, "shape": [5]}}, 16, None),
-                ("kind", {"a": {**tensor, "dtype": "X9"}}, 16, None),
-                ("list", [], 0, None),
-                ("nothing", {}, 0, None)]:
+            ("overlapping", {"a": tensor, "b": {**tensor, "data_offsets": [8, 24]}}, 24, None),
+            ("long-header", {"a": tensor}, 16, 2**60),
+            ("longest-header", {"a": tensor}, 16, 2**64 - 1),
+            ("header-beyond-the-end", {"a": tensor}, 16, 4096),
+            ("beyond-the-end", {"a": {**tensor, "data_offsets": [0, 2**40]}}, 16, None),
+            ("backwards", {"a": {**tensor, "data_offsets": [16, 0]}}, 16, None),
+            ("negative", {"a": {**tensor, "shape": [-4]}}, 16, None),
+            ("overflow", {"a": {**tensor, "shape": [2**32, 2**32]}}, 16, None),
+            ("shape-and-size", {"a": {**tensor, "shape": [5]}}, 16, None),
+            ("kind", {"a": {**tensor, "dtype": "X9"}}, 16, None),
+            ("list", [], 0, None),
+            ("nothing", {}, 0, None),
+        ]:
             with self.subTest(name):
                 self.refuse(sample.raw_safetensors(self.path(name), header, b"\0" * size, length))
 
@@ -532,7 +679,7 @@ class BrokenFiles(CommandCase):
         header = 8 + int.from_bytes(whole[:8], "little")
         changed = self.path("changed.snarm")
         for at in sorted({*range(0, 16), *range(8, header, max(header // 40, 1))}):
-            sample.write(changed, whole[:at] + bytes([whole[at] ^ 0x15]) + whole[at + 1:])
+            sample.write(changed, whole[:at] + bytes([whole[at] ^ 0x15]) + whole[at + 1 :])
             with self.subTest(at=at):
                 code, output, errors = run("inspect", "--quiet", "--model", changed, Shared.odd)
                 self.assertIn(code, (0, 3), errors)
