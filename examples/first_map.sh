@@ -1,11 +1,11 @@
 #!/bin/sh
-# From a fresh checkout to a first anomaly map: installs what the build needs, builds, learns good parts, inspects
-# others and writes heat maps.
+# From a fresh checkout to a first anomaly map: installs what the build needs, builds, learns good parts,
+# inspects others and writes heat maps.
 #
 #     sh examples/first_map.sh [--backbone FILE] [--no-install] [GOOD_FOLDER [PATH...]]
 #
-# Without folders, parts painted by examples/make_parts are used. With GOOD_FOLDER, its pictures are learnt and those of
-# the other paths inspected (of GOOD_FOLDER itself if there are none).
+# Without folders, parts painted by examples/make_parts are used. With GOOD_FOLDER, its pictures are learnt and
+# those of the other paths inspected (of GOOD_FOLDER itself if there are none).
 set -eu
 
 usage() {
@@ -112,8 +112,8 @@ for product in washer fabric board; do
     sed -n '2p' "$work/$product.table.txt"
 done
 echo
-echo "(AUROC 1: every defective part scores above every good one. alarms: good parts called anomalous. found: defective"
-echo "ones. px: of the map's pixels.)"
+echo "(AUROC 1: every defective part scores above every good one; px: of the map's pixels. alarms: good parts"
+echo "called anomalous; found: defective ones. Both are counted at the threshold that fit chose.)"
 echo "parts      $work/parts"
 echo "verdicts   $work/washer.txt ..."
 echo "models     $work/washer.snarm ..."

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the build needs on Debian 12 and its descendants, as root or through sudo. Packages that are there
-# already are left alone; where none is missing, nothing is run.
+# Installs what the build needs on Debian 12 and its descendants, as root or through sudo. Packages that are
+# there already are left alone; where none is missing, nothing is run.
 #
 #     sh examples/install_packages.sh
 set -eu

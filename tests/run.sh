@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the build and the tests need, builds with warnings as errors in build-test/, and runs every test.
+# Installs what the build and the tests need, builds with warnings as errors in build-test/, runs every test.
 #
 #     sh tests/run.sh [--no-install]
 #

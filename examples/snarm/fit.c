@@ -83,7 +83,7 @@ static int parse(fit_arguments *a, int argc, char **argv) {
          .kind = OPTION_SIZE,
          .target = a->size,
          .value = "S|W,H",
-         .help = "pixels of the network's input; default: the network's own",
+         .help = "pixels of the network's input; default 392 for a ViT, 224 for a CNN",
          .minimum = 32,
          .maximum = 4096},
         {.name = "resize",

@@ -38,11 +38,10 @@ typedef struct inspection {
     double *times; /* ms of each readable picture */
 } inspection;
 
-static const char summary[] =
-    "Inspects pictures, and folders of pictures with their sub-folders: one line each on stdout. A picture "
-    "that\n"
-    "cannot be read gets a line too; the others go on, and the exit code is 3 in the end, also where a part\n"
-    "failed and --fail-on-anomaly is given (then 1).";
+static const char summary[] = "Inspects pictures, and folders of pictures with their sub-folders: one line "
+                              "each on stdout. A picture that cannot\n"
+                              "be read gets a line too and the others go on; the exit code is then 3 in the "
+                              "end, whether or not a part failed.";
 
 static int parse(inspect_arguments *a, int argc, char **argv) {
     const option table[] = {
@@ -138,7 +137,9 @@ static int write_heatmap(const inspection *run, const snarm_image *image, const 
     float *map = must_have(malloc(pixels * sizeof *map));
     snarm_heatmap_options options;
     snarm_heatmap_options_init(&options);
+    /* Good parts have values up to the threshold: half of it is shown as nothing, so that they stay clear. */
     options.threshold = result->threshold;
+    options.low = result->threshold > 0 ? result->threshold / 2 : 0;
     options.high = result->threshold > 0 ? 2 * result->threshold : 1;
     snarm_image picture = {0};
     int code = make_folders_above(path);

@@ -74,7 +74,7 @@ def raw_safetensors(path, header, data, length=None):
 
 
 def random_resnet(last_stage=3):
-    """Tensors of a ResNet-18 in torchvision's names up to a stage, random weights as at the start of training."""
+    """Tensors of a ResNet-18 up to a stage, in torchvision's names, with weights as at the start of training."""
     generator = random.Random(18)
     # Drawn once and cut into filters at ever other places: a prime number of values fits no filter.
     values = [generator.gauss(0, 1) for _ in range(65537)]
