@@ -1,0 +1,52 @@
+#!/bin/sh
+# Installs what the build needs on Debian 12 and its descendants, as root or through sudo. Packages that are
+# there already are left alone; where none is missing, nothing is run.
+#
+#     sh examples/install_packages.sh
+set -eu
+
+packages="gcc libc6-dev meson ninja-build pkg-config python3 python3-pip libpng-dev libjpeg62-turbo-dev
+          libjansson-dev libmd-dev check"
+
+if ! command -v dpkg >/dev/null || ! command -v apt-get >/dev/null; then
+    echo "This is no Debian system. Install by its own means, then run again with --no-install:" >&2
+    echo "  a C compiler, meson 1.0, ninja, pkg-config, python3 with pip, and the headers of libpng," >&2
+    echo "  libjpeg-turbo, jansson, libmd and check" >&2
+    exit 1
+fi
+
+is_there() {
+    dpkg -s "$1" 2>/dev/null | grep -q '^Status: .* installed$' && return
+    # A newer one that came another way (pip's meson, say) will do as well.
+    case $1 in
+    meson) command -v meson >/dev/null && [ "$(meson --version | cut -d. -f1)" -ge 1 ] ;;
+    ninja-build) command -v ninja >/dev/null ;;
+    pkg-config) command -v pkg-config >/dev/null ;;
+    python3) command -v python3 >/dev/null ;;
+    python3-pip) python3 -m pip --version >/dev/null 2>&1 ;;
+    *) false ;;
+    esac
+}
+
+missing=""
+for package in $packages; do
+    is_there "$package" || missing="$missing $package"
+done
+if [ -z "$missing" ]; then
+    echo "packages: all there"
+    exit 0
+fi
+
+as_root=""
+if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+        echo "These packages are missing, and neither root nor sudo is at hand:$missing" >&2
+        exit 1
+    fi
+    as_root="sudo"
+fi
+echo "packages: installing$missing"
+export DEBIAN_FRONTEND=noninteractive
+$as_root apt-get update -qq
+# shellcheck disable=SC2086
+$as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null

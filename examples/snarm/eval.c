@@ -1,0 +1,262 @@
+/* snarm eval: how well a model finds the known defects of a data set. */
+#define _GNU_SOURCE
+#include "evaluate.h"
+#include "json.h"
+#include "machine.h"
+#include "options.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct eval_arguments {
+    common_options common;
+    const char *model, *dataset, *layout, *json, *report;
+    text_list categories;
+    bool full_resolution;
+} eval_arguments;
+
+static const char summary[] = "Inspects all test pictures of a data set and compares with the truth: area "
+                              "under the ROC curve (AUROC), average\n"
+                              "precision (AP) and best F1 of the image scores and of the map's pixels, and "
+                              "the per-region overlap (AUPRO).\n"
+                              "False alarms and detections are counted at the model's own threshold.";
+
+static int parse(eval_arguments *a, int argc, char **argv) {
+    const option table[] = {
+        {.name = "model",
+         .kind = OPTION_TEXT,
+         .target = &a->model,
+         .value = "FILE",
+         .help = "the model (.snarm)"},
+        {.name = "dataset",
+         .kind = OPTION_TEXT,
+         .target = &a->dataset,
+         .value = "DIR",
+         .help = "folder that holds the categories, or one category's own"},
+        {.name = "layout",
+         .kind = OPTION_CHOICE,
+         .target = &a->layout,
+         .choices = "auto|mvtec",
+         .later = "visa|mvtec3d|btad",
+         .help = "of the folders; default auto"},
+        {.name = "category",
+         .kind = OPTION_TEXTS,
+         .target = &a->categories,
+         .value = "NAME",
+         .help = "evaluate this one; repeatable; default: all"},
+        {.name = "json",
+         .kind = OPTION_TEXT,
+         .target = &a->json,
+         .value = "FILE",
+         .help = "write the numbers into this file; -: to stdout, and the table to stderr"},
+        {.name = "report",
+         .kind = OPTION_TEXT,
+         .target = &a->report,
+         .value = "FILE",
+         .help = "a report in HTML; not in this version"},
+        {.name = "full-resolution",
+         .kind = OPTION_FLAG,
+         .target = &a->full_resolution,
+         .help = "scale the maps up to the masks, instead of the masks down to the maps"},
+        {.name = NULL},
+    };
+    const command what = {"eval", "", summary, table};
+    text_list others = {0};
+    int code = options_parse(&what, &a->common, &others, argc, argv);
+    text_list_free(&others);
+    if (code != CONTINUE)
+        return code;
+    if ((code = options_require(&what, "--model FILE", a->model != NULL)) != CONTINUE ||
+        (code = options_require(&what, "--dataset DIR", a->dataset != NULL)) != CONTINUE)
+        return code;
+    if (a->report != NULL)
+        return fail(EXIT_USAGE, "eval: --report is '%s', but reports are not in this version", a->report);
+    if (a->json != NULL && strcmp(a->json, "-") != 0 && !can_write(a->json))
+        return fail(EXIT_INPUT, "%s: cannot be written: no such folder, or not allowed", a->json);
+    return CONTINUE;
+}
+
+static bool is_wanted(const eval_arguments *a, const char *name) {
+    if (a->categories.count == 0)
+        return true;
+    for (size_t i = 0; i < a->categories.count; i++)
+        if (strcmp(a->categories.items[i], name) == 0)
+            return true;
+    return false;
+}
+
+static int check_categories(const eval_arguments *a, const snarm_dataset *set) {
+    size_t count = snarm_dataset_category_count(set);
+    for (size_t i = 0; i < a->categories.count; i++) {
+        size_t c = 0;
+        while (c < count && strcmp(snarm_dataset_category_name(set, c), a->categories.items[i]) != 0)
+            c++;
+        if (c == count)
+            return fail(EXIT_INPUT,
+                        "%s: --category is '%s', but there is no such folder; the first one is '%s'",
+                        a->dataset, a->categories.items[i], snarm_dataset_category_name(set, 0));
+    }
+    return CONTINUE;
+}
+
+/* In the order of the table and of the JSON. */
+static const struct {
+    const char *key, *title;
+    size_t offset;
+} columns[] = {
+    {"image_auroc", "AUROC", offsetof(evaluation, image_auroc)},
+    {"image_ap", "AP", offsetof(evaluation, image_ap)},
+    {"image_f1max", "F1max", offsetof(evaluation, image_f1max)},
+    {"pixel_auroc", "pxAUROC", offsetof(evaluation, pixel_auroc)},
+    {"pixel_ap", "pxAP", offsetof(evaluation, pixel_ap)},
+    {"pixel_f1max", "pxF1max", offsetof(evaluation, pixel_f1max)},
+    {"aupro", "AUPRO", offsetof(evaluation, aupro)},
+    {"false_alarm_rate", "alarms", offsetof(evaluation, false_alarm_rate)},
+    {"detection_rate", "found", offsetof(evaluation, detection_rate)},
+};
+enum { COLUMNS = sizeof columns / sizeof *columns };
+
+static double *value_of(const evaluation *of, size_t column) {
+    return (double *)((char *)(uintptr_t)of + columns[column].offset);
+}
+
+/* Of the categories that have the value. */
+static void take_mean(evaluation *mean, const evaluation *all, size_t count) {
+    for (size_t column = 0; column < COLUMNS; column++) {
+        double sum = 0;
+        size_t number = 0;
+        for (size_t i = 0; i < count; i++)
+            if (!isnan(*value_of(&all[i], column)))
+                sum += *value_of(&all[i], column), number++;
+        *value_of(mean, column) = number > 0 ? sum / (double)number : NAN;
+    }
+}
+
+static void print_row(FILE *stream, const char *name, int width, size_t images, const evaluation *of) {
+    fprintf(stream, "%-*s %7zu", width, name, images);
+    for (size_t column = 0; column < COLUMNS; column++) {
+        double value = *value_of(of, column);
+        if (isnan(value))
+            fprintf(stream, " %7s", "-");
+        else
+            fprintf(stream, " %7.4f", value);
+    }
+    fputc('\n', stream);
+}
+
+static void print_table(FILE *stream, const evaluation *all, size_t count, const evaluation *mean) {
+    int width = 8;
+    size_t images = 0;
+    for (size_t i = 0; i < count; i++) {
+        int length = (int)strlen(all[i].name);
+        width = length > width ? length : width;
+        images += all[i].images;
+    }
+    fprintf(stream, "%-*s %7s", width, "category", "images");
+    for (size_t column = 0; column < COLUMNS; column++)
+        fprintf(stream, " %7s", columns[column].title);
+    fputc('\n', stream);
+    for (size_t i = 0; i < count; i++)
+        print_row(stream, all[i].name, width, all[i].images, &all[i]);
+    print_row(stream, "mean", width, images, mean);
+}
+
+static json_t *to_json(const evaluation *of) {
+    json_t *object = must_have(json_object());
+    if (of->name != NULL)
+        json_add(object, "images", must_have(json_integer((json_int_t)of->images)));
+    for (size_t column = 0; column < COLUMNS; column++)
+        json_add(object, columns[column].key, json_number(*value_of(of, column)));
+    return object;
+}
+
+static int report(const eval_arguments *a, const evaluation *all, size_t count, timing *times) {
+    evaluation mean = {.name = NULL};
+    take_mean(&mean, all, count);
+    double seconds = median(times->inspect, times->count);
+    double with_reading = times->count > 0 ? times->total / (double)times->count : NAN;
+    bool json_on_stdout = a->json != NULL && strcmp(a->json, "-") == 0;
+    if (!json_on_stdout || !a->common.quiet) {
+        FILE *stream = json_on_stdout ? stderr : stdout;
+        print_table(stream, all, count, &mean);
+        fprintf(stream,
+                "seconds an image: %.4f (median of the inspection), %.4f (mean with reading); peak memory "
+                "%.0f MiB\n",
+                seconds, with_reading, peak_memory_mib());
+    }
+    if (a->json == NULL)
+        return finish_output(EXIT_OK);
+    json_t *root = must_have(json_object()), *categories = must_have(json_object());
+    for (size_t i = 0; i < count; i++) {
+        json_t *name = json_text(all[i].name);
+        json_add(categories, json_string_value(name), to_json(&all[i]));
+        json_decref(name);
+    }
+    json_add(root, "categories", categories);
+    json_add(root, "mean", to_json(&mean));
+    json_add(root, "seconds_per_image", json_number(seconds));
+    json_add(root, "seconds_per_image_with_reading", json_number(with_reading));
+    json_add(root, "peak_memory_mib", json_number(peak_memory_mib()));
+    int code = json_write_file(root, a->json);
+    json_decref(root);
+    return finish_output(code == CONTINUE ? EXIT_OK : code);
+}
+
+static int run_dataset(const eval_arguments *a, snarm_detector *detector, const snarm_dataset *set) {
+    size_t categories = snarm_dataset_category_count(set), count = 0, images = 0;
+    for (size_t c = 0; c < categories; c++)
+        if (is_wanted(a, snarm_dataset_category_name(set, c)))
+            images += snarm_dataset_sample_count(set, c, SNARM_SPLIT_TEST);
+    evaluation *all = must_have(calloc(categories, sizeof *all));
+    evaluator run = {.detector = detector,
+                     .set = set,
+                     .full_resolution = a->full_resolution,
+                     .images = images,
+                     .threads = a->common.threads};
+    run.times.inspect = must_have(calloc(images, sizeof *run.times.inspect));
+    progress_start(&run.bar, a->common.quiet);
+    int code = CONTINUE;
+    for (size_t c = 0; c < categories && code == CONTINUE; c++)
+        if (is_wanted(a, snarm_dataset_category_name(set, c)))
+            code = evaluate_category(&run, c, &all[count++]);
+    progress_end(&run.bar);
+    if (code == CONTINUE)
+        code = report(a, all, count, &run.times);
+    free(run.times.inspect);
+    free(all);
+    return code;
+}
+
+static int run_model(const eval_arguments *a) {
+    snarm_dataset_options how;
+    snarm_dataset_options_init(&how);
+    how.layout = strcmp(a->layout, "mvtec") == 0 ? SNARM_LAYOUT_MVTEC : SNARM_LAYOUT_AUTO;
+    snarm_detector_options options;
+    snarm_detector_options_init(&options);
+    options.threads = a->common.threads;
+    snarm_dataset *set = NULL;
+    snarm_detector *detector = NULL;
+    int code = CONTINUE;
+    if (snarm_dataset_open(&set, a->dataset, &how) != SNARM_OK)
+        code = fail_library(EXIT_INPUT);
+    if (code == CONTINUE)
+        code = check_categories(a, set);
+    if (code == CONTINUE && snarm_detector_load(&detector, a->model, &options) != SNARM_OK)
+        code = fail_library(EXIT_INPUT);
+    if (code == CONTINUE)
+        code = run_dataset(a, detector, set);
+    snarm_detector_destroy(detector);
+    snarm_dataset_destroy(set);
+    return code;
+}
+
+int command_eval(int argc, char **argv) {
+    eval_arguments arguments = {.layout = "auto"};
+    int code = parse(&arguments, argc, argv);
+    if (code == CONTINUE)
+        code = run_model(&arguments);
+    text_list_free(&arguments.categories);
+    return code;
+}
