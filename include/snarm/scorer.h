@@ -25,7 +25,8 @@ typedef struct snarm_scorer_options {
 } snarm_scorer_options;
 SNARM_API void snarm_scorer_options_init(snarm_scorer_options *options);
 
-/* Loads a scorer file (safetensors) and prepares it for one grid; batch-norm is folded into the heads. */
+/* Loads a scorer file (safetensors) and prepares it for one grid; batch-norm is folded into the heads. Metadata: "scales"
+ * holds the atrous rates, one a branch ("3,6,12,24", also what four branches without it have), "self_ratio" rho. */
 SNARM_API snarm_status snarm_scorer_create(snarm_scorer **out, const char *path, const snarm_scorer_options *options);
 SNARM_API void snarm_scorer_destroy(snarm_scorer *scorer);
 
@@ -41,9 +42,7 @@ typedef struct snarm_scorer_info {
 } snarm_scorer_info;
 SNARM_API snarm_status snarm_scorer_get_info(const snarm_scorer *scorer, snarm_scorer_info *info);
 
-/* The file's rates are its metadata "scales" ("3,6,12,24", the default of four branches), its ratio is "self_ratio".
- *
- * The navigator's weights for snarm_residual_create: *weight has C floats, the handle's, valid as long as it. */
+/* The navigator's weights for snarm_residual_create: *weight has C floats, the handle's, valid as long as it. */
 SNARM_API snarm_status snarm_scorer_navigator(const snarm_scorer *scorer, const float **weight, float *bias);
 
 /* Logits of one picture.

@@ -33,14 +33,16 @@ static void check_part(void *context, size_t begin, size_t end, int thread) {
     }
 }
 
-snarm_status sn_check_finite(const float *values, size_t rows, size_t columns, const char *function, const char *name) {
+snarm_status sn_check_finite(const float *values, size_t rows, size_t columns, const char *function,
+                             const char *name) {
     finite_work work = {.values = values};
     for (int t = 0; t < SN_THREADS_MAX; t++)
         work.first[t] = SIZE_MAX;
     sn_parallel(rows * columns, 4096, check_part, &work);
     for (int t = 0; t < SN_THREADS_MAX; t++)
         if (work.first[t] != SIZE_MAX)
-            return sn_error(SNARM_ERROR_ARGUMENT, "%s: %s[%zu, %zu] is %g, a finite number expected", function, name,
-                            work.first[t] / columns, work.first[t] % columns, (double)values[work.first[t]]);
+            return sn_error(SNARM_ERROR_ARGUMENT, "%s: %s[%zu, %zu] is %g, a finite number expected",
+                            function, name, work.first[t] / columns, work.first[t] % columns,
+                            (double)values[work.first[t]]);
     return SNARM_OK;
 }

@@ -1,5 +1,5 @@
-/* The files of which a level's table is made: each function is compiled once per level, under a name of its own.
- * SN_SIMD_LEVEL (plain, avx2, avx512) is given by the build. */
+/* The files of which a level's table is made: each function is compiled once per level, under a name of its
+ * own. SN_SIMD_LEVEL (plain, avx2, avx512) is given by the build. */
 #ifndef SN_KERNEL_SIMD_PARTS_H
 #define SN_KERNEL_SIMD_PARTS_H
 
@@ -11,8 +11,8 @@
 
 /* simd_rows.c */
 void SN_AT_LEVEL(phi)(const float *residual, size_t channels, float scale, float *dst);
-void SN_AT_LEVEL(rms_norm)(const float *src, float *stream, bool first, const float *gain, size_t count, float epsilon,
-                           float *dst);
+void SN_AT_LEVEL(rms_norm)(const float *src, float *stream, bool first, const float *gain, size_t count,
+                           float epsilon, float *dst);
 void SN_AT_LEVEL(add_layer_norm)(const float *src, const float *stream, const float *gain, const float *shift,
                                  size_t count, float epsilon, float *dst);
 void SN_AT_LEVEL(add_sigmoid)(const float *upper, const float *lower, float weight, size_t count, float *dst);
@@ -21,8 +21,8 @@ void SN_AT_LEVEL(weighted_sum)(const float *const *rows, const float *weights, s
 
 /* simd_scan.c */
 void SN_AT_LEVEL(causal_conv_silu)(const float *src, size_t src_stride, size_t length, const float *weights,
-                                   size_t weights_stride, const float *bias, size_t taps, size_t channels, float *dst,
-                                   size_t dst_stride);
+                                   size_t weights_stride, const float *bias, size_t taps, size_t channels,
+                                   float *dst, size_t dst_stride);
 void SN_AT_LEVEL(selective_scan)(const sn_scan *scan, size_t begin, size_t end);
 
 #endif

@@ -13,8 +13,8 @@ void SN_AT_LEVEL(phi)(const float *residual, size_t channels, float scale, float
     }
 }
 
-void SN_AT_LEVEL(rms_norm)(const float *src, float *stream, bool first, const float *gain, size_t count, float epsilon,
-                           float *dst) {
+void SN_AT_LEVEL(rms_norm)(const float *src, float *stream, bool first, const float *gain, size_t count,
+                           float epsilon, float *dst) {
     vfloat squares = v_set(0);
     size_t i = 0;
     for (; i + SN_LANES <= count; i += SN_LANES) {
@@ -66,7 +66,8 @@ void SN_AT_LEVEL(add_layer_norm)(const float *src, const float *stream, const fl
         dst[i] = (dst[i] - mean) * factor * gain[i] + shift[i];
 }
 
-void SN_AT_LEVEL(add_sigmoid)(const float *upper, const float *lower, float weight, size_t count, float *dst) {
+void SN_AT_LEVEL(add_sigmoid)(const float *upper, const float *lower, float weight, size_t count,
+                              float *dst) {
     size_t i = 0;
     for (; i + SN_LANES <= count; i += SN_LANES) {
         vfloat a = v_load(upper + i), b = v_load(lower + i);

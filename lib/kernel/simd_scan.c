@@ -1,12 +1,12 @@
-/* The recurrent parts of a Mamba mixer, on vectors of channels. Compiled once per level; see simd.h for what each does. */
+/* The recurrent parts of a Mamba mixer, on vectors of channels. Compiled once per level; see simd.h for what
+ * each does. */
 #include "kernel/simd_parts.h"
 #include "kernel/vector_math.h"
 
 /* One vector of channels, of which count are there, through time. */
-static inline __attribute__((always_inline)) void conv_lanes(const float *src, size_t src_stride, size_t length,
-                                                             const float *weights, size_t weights_stride,
-                                                             const float *bias, size_t taps, size_t count, float *dst,
-                                                             size_t dst_stride) {
+static inline __attribute__((always_inline)) void
+conv_lanes(const float *src, size_t src_stride, size_t length, const float *weights, size_t weights_stride,
+           const float *bias, size_t taps, size_t count, float *dst, size_t dst_stride) {
     const vfloat start = v_load_part(bias, count);
     for (size_t t = 0; t < length; t++) {
         vfloat sum = start;
@@ -20,18 +20,19 @@ static inline __attribute__((always_inline)) void conv_lanes(const float *src, s
 }
 
 void SN_AT_LEVEL(causal_conv_silu)(const float *src, size_t src_stride, size_t length, const float *weights,
-                                   size_t weights_stride, const float *bias, size_t taps, size_t channels, float *dst,
-                                   size_t dst_stride) {
+                                   size_t weights_stride, const float *bias, size_t taps, size_t channels,
+                                   float *dst, size_t dst_stride) {
     size_t c = 0;
     for (; c + SN_LANES <= channels; c += SN_LANES)
-        conv_lanes(src + c, src_stride, length, weights + c, weights_stride, bias + c, taps, SN_LANES, dst + c,
-                   dst_stride);
+        conv_lanes(src + c, src_stride, length, weights + c, weights_stride, bias + c, taps, SN_LANES,
+                   dst + c, dst_stride);
     if (c < channels)
-        conv_lanes(src + c, src_stride, length, weights + c, weights_stride, bias + c, taps, channels - c, dst + c,
-                   dst_stride);
+        conv_lanes(src + c, src_stride, length, weights + c, weights_stride, bias + c, taps, channels - c,
+                   dst + c, dst_stride);
 }
 
-/* Channels c.. of which count are there. Inlined with constants where it is hot, so that states stays in registers. */
+/* Channels c.. of which count are there. Inlined with constants where it is hot, so that states stays in
+ * registers. */
 static inline __attribute__((always_inline)) void scan_lanes(const sn_scan *scan, size_t c, size_t count,
                                                              size_t states) {
     vfloat h[SN_SCAN_STATES_MAX], a[SN_SCAN_STATES_MAX];

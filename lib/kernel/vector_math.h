@@ -1,4 +1,5 @@
-/* Exponentials and what is made of them, on vectors, to a few units in the last place. Not-a-number in, not-a-number out. */
+/* Exponentials and what is made of them, on vectors, to a few units in the last place. Not-a-number in,
+ * not-a-number out. */
 #ifndef SN_KERNEL_VECTOR_MATH_H
 #define SN_KERNEL_VECTOR_MATH_H
 
@@ -15,8 +16,8 @@ static inline void v_store_part(float *to, vfloat v, size_t count) {
     memcpy(to, &v, count * sizeof *to);
 }
 
-/* e^x = 2^n e^r, n the integer nearest to x / ln 2, |r| <= ln(2) / 2 by its series to r^7. Below -87 it stays at e^-87, above
- * 88 at e^88: neither is met where it would matter. */
+/* e^x = 2^n e^r, n the integer nearest to x / ln 2, |r| <= ln(2) / 2 by its series to r^7. Below -87 it stays
+ * at e^-87, above 88 at e^88: neither is met where it would matter. */
 static inline vfloat v_exp(vfloat x) {
     /* Constants first: a comparison with not-a-number is false and chooses x. */
     x = v_max(v_set(-87.0f), x);
@@ -47,8 +48,8 @@ static inline vfloat v_silu(vfloat x) {
     return x / (1.0f + v_exp(-x));
 }
 
-/* ln(1 + e^x) = max(x, 0) + ln(1 + y), y = e^-|x| in (0, 1]; ln(1 + y) = 2 artanh(s), s = y / (2 + y) in (0, 1/3], by
- * its series to s^17: also exact to the last digits where y is tiny. */
+/* ln(1 + e^x) = max(x, 0) + ln(1 + y), y = e^-|x| in (0, 1]; ln(1 + y) = 2 artanh(s), s = y / (2 + y) in (0,
+ * 1/3], by its series to s^17: also exact to the last digits where y is tiny. */
 static inline vfloat v_softplus(vfloat x) {
     vfloat y = v_exp(v_min(x, -x));
     vfloat s = y / (2.0f + y), q = s * s;

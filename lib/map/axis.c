@@ -33,7 +33,7 @@ void sn_axis_destroy(sn_axis *axis) {
 
 snarm_status sn_check_sides(const char *function, const char *name, int32_t width, int32_t height) {
     if (width < 1 || width > SN_MAP_SIDE_MAX || height < 1 || height > SN_MAP_SIDE_MAX)
-        return sn_error(SNARM_ERROR_ARGUMENT, "%s: %s is %d x %d, expected sides of 1..%d", function, name, width, height,
-                        SN_MAP_SIDE_MAX);
+        return sn_error(SNARM_ERROR_ARGUMENT, "%s: %s is %d x %d, expected sides of 1..%d", function, name,
+                        width, height, SN_MAP_SIDE_MAX);
     return SNARM_OK;
 }

@@ -15,14 +15,16 @@ typedef struct sn_axis {
 } sn_axis;
 
 typedef enum sn_alignment {
-    SN_ALIGN_CORNERS,  /* the first and last samples fall on the first and last old ones */
-    SN_ALIGN_HALF_PIXEL /* the borders of the pixels' squares fall on each other; beyond the centres the outermost value */
+    SN_ALIGN_CORNERS,   /* the first and last samples fall on the first and last old ones */
+    SN_ALIGN_HALF_PIXEL /* the borders of the pixels' squares fall on each other; beyond the centres the
+                           outermost value */
 } sn_alignment;
 
 snarm_status sn_axis_create(sn_axis *out, int32_t from, int32_t to, sn_alignment alignment);
 void sn_axis_destroy(sn_axis *axis);
 
-/* SNARM_ERROR_ARGUMENT unless both are 1..SN_MAP_SIDE_MAX; names are of the form "map" for map's width and height. */
+/* SNARM_ERROR_ARGUMENT unless both are 1..SN_MAP_SIDE_MAX; names are of the form "map" for map's width and
+ * height. */
 snarm_status sn_check_sides(const char *function, const char *name, int32_t width, int32_t height);
 
 #endif

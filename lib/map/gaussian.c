@@ -46,7 +46,8 @@ size_t sn_gaussian_scratch(const sn_gaussian *gaussian, int threads) {
     return gaussian->width * gaussian->height + (size_t)threads * padded_width(gaussian);
 }
 
-/* Position i of an endless line in which 0..size-1 is followed by its mirror image, edges repeated: d c b a|a b c d|d c b a. */
+/* Position i of an endless line in which 0..size-1 is followed by its mirror image, edges repeated: d c b a|a
+ * b c d|d c b a. */
 static size_t mirrored(ptrdiff_t i, size_t size) {
     const ptrdiff_t period = 2 * (ptrdiff_t)size;
     i %= period;
@@ -113,7 +114,8 @@ snarm_status snarm_map_smooth(float *map, int32_t width, int32_t height, double 
     SN_TRY(sn_gaussian_create(&gaussian, width, height, sigma));
     float *scratch;
     int count = sn_threads_resolve(threads);
-    snarm_status status = sn_alloc(&scratch, sn_gaussian_scratch(gaussian, count), sizeof *scratch, "smoothing");
+    snarm_status status =
+        sn_alloc(&scratch, sn_gaussian_scratch(gaussian, count), sizeof *scratch, "smoothing");
     if (status == SNARM_OK) {
         int former = sn_threads_enter(count);
         sn_gaussian_run(gaussian, scratch, map);

@@ -13,8 +13,8 @@ struct sn_upsample {
     sn_axis x, y;
 };
 
-snarm_status sn_upsample_create(sn_upsample **out, int32_t maps, int32_t grid_width, int32_t grid_height, int32_t width,
-                                int32_t height) {
+snarm_status sn_upsample_create(sn_upsample **out, int32_t maps, int32_t grid_width, int32_t grid_height,
+                                int32_t width, int32_t height) {
     *out = NULL;
     sn_upsample *upsample;
     SN_TRY(sn_alloc_zeroed(&upsample, 1, sizeof *upsample, "map"));
@@ -78,8 +78,8 @@ static void mean_rows(void *context, size_t begin, size_t end, int thread) {
         memset(row, 0, u->width * sizeof *row);
         for (size_t m = 0; m < u->maps; m++) {
             const float *grid = work->wide + m * u->grid_height * u->width;
-            simd->add_sigmoid(grid + (size_t)u->y.lower[y] * u->width, grid + (size_t)u->y.upper[y] * u->width,
-                              u->y.weight[y], u->width, row);
+            simd->add_sigmoid(grid + (size_t)u->y.lower[y] * u->width,
+                              grid + (size_t)u->y.upper[y] * u->width, u->y.weight[y], u->width, row);
         }
         for (size_t x = 0; x < u->width; x++)
             row[x] *= share;
@@ -155,11 +155,12 @@ static snarm_status resize(const float *src, int32_t src_width, int32_t src_heig
     return status;
 }
 
-snarm_status snarm_map_from_patches(const float *patches, int32_t grid_width, int32_t grid_height, int32_t width,
-                                    int32_t height, int32_t threads, float *map) {
+snarm_status snarm_map_from_patches(const float *patches, int32_t grid_width, int32_t grid_height,
+                                    int32_t width, int32_t height, int32_t threads, float *map) {
     static const char function[] = "snarm_map_from_patches";
     if (patches == NULL || map == NULL)
-        return sn_error(SNARM_ERROR_ARGUMENT, "%s: %s is NULL", function, patches == NULL ? "patches" : "map");
+        return sn_error(SNARM_ERROR_ARGUMENT, "%s: %s is NULL", function,
+                        patches == NULL ? "patches" : "map");
     SN_TRY(sn_check_sides(function, "the grid", grid_width, grid_height));
     SN_TRY(sn_check_sides(function, "the map", width, height));
     return resize(patches, grid_width, grid_height, map, width, height, threads);

@@ -31,20 +31,22 @@ static snarm_status read_options(snarm_residual_options *options, const snarm_re
         return sn_error(SNARM_ERROR_ARGUMENT, "%s: patches is %d, expected 2..%d", function, options->patches,
                         PATCHES_MAX);
     if (options->channels < 2 || options->channels > CHANNELS_MAX || options->channels % 2 != 0)
-        return sn_error(SNARM_ERROR_ARGUMENT, "%s: channels is %d, expected an even number in 2..%d", function,
-                        options->channels, CHANNELS_MAX);
+        return sn_error(SNARM_ERROR_ARGUMENT, "%s: channels is %d, expected an even number in 2..%d",
+                        function, options->channels, CHANNELS_MAX);
     if (options->neighbours < 1 || options->neighbours > SNARM_NEIGHBOURS_MAX)
-        return sn_error(SNARM_ERROR_ARGUMENT, "%s: neighbours is %d, expected 1..%d", function, options->neighbours,
-                        SNARM_NEIGHBOURS_MAX);
+        return sn_error(SNARM_ERROR_ARGUMENT, "%s: neighbours is %d, expected 1..%d", function,
+                        options->neighbours, SNARM_NEIGHBOURS_MAX);
     if (!(options->reference_ratio > 0 && options->reference_ratio < 1))
-        return sn_error(SNARM_ERROR_ARGUMENT, "%s: reference_ratio is %g, expected above 0 and below 1", function,
-                        options->reference_ratio);
+        return sn_error(SNARM_ERROR_ARGUMENT, "%s: reference_ratio is %g, expected above 0 and below 1",
+                        function, options->reference_ratio);
     if (sn_reference_count(options->reference_ratio, (size_t)options->patches) < 2)
-        return sn_error(SNARM_ERROR_ARGUMENT,
-                        "%s: reference_ratio is %g, expected at least 2 of the %d patches in the reference set", function,
-                        options->reference_ratio, options->patches);
+        return sn_error(
+            SNARM_ERROR_ARGUMENT,
+            "%s: reference_ratio is %g, expected at least 2 of the %d patches in the reference set", function,
+            options->reference_ratio, options->patches);
     if (!(options->scale > 0 && (float)options->scale <= 1e18f && (float)options->scale >= 1e-18f))
-        return sn_error(SNARM_ERROR_ARGUMENT, "%s: scale is %g, expected 1e-18..1e18", function, options->scale);
+        return sn_error(SNARM_ERROR_ARGUMENT, "%s: scale is %g, expected 1e-18..1e18", function,
+                        options->scale);
     if (options->threads < 0 || options->threads > SN_THREADS_MAX)
         return sn_error(SNARM_ERROR_ARGUMENT, "%s: threads is %d, expected 0..%d", function, options->threads,
                         SN_THREADS_MAX);
@@ -70,7 +72,8 @@ static snarm_status fill_state(residual_state *state, const snarm_residual *engi
     SN_TRY(sn_alloc(&state->waypoint, engine->patches, sizeof(float), "waypoints"));
     SN_TRY(sn_alloc(&state->navigator, engine->patches, sizeof(float), "navigator"));
     SN_TRY(sn_alloc(&state->reference, engine->patches, 1, "reference mask"));
-    return sn_alloc(&state->nearest, engine->patches, engine->neighbours * sizeof(int32_t), "nearest patches");
+    return sn_alloc(&state->nearest, engine->patches, engine->neighbours * sizeof(int32_t),
+                    "nearest patches");
 }
 
 static snarm_status create_state(void **out, const void *owner) {
@@ -85,7 +88,8 @@ static snarm_status create_state(void **out, const void *owner) {
     return SNARM_OK;
 }
 
-static snarm_status fill_engine(snarm_residual *engine, const float *weight, const snarm_residual_options *options) {
+static snarm_status fill_engine(snarm_residual *engine, const float *weight,
+                                const snarm_residual_options *options) {
     SN_TRY(sn_alloc(&engine->weight, engine->channels, sizeof(float), "navigator weights"));
     SN_TRY(sn_alloc(&engine->mean, engine->channels, sizeof(float), "navigator weights"));
     memcpy(engine->weight, weight, engine->channels * sizeof(float));
@@ -156,18 +160,19 @@ static void intra_rows(void *context, size_t begin, size_t end, int thread) {
     }
 }
 
-static snarm_status run(const snarm_residual *engine, residual_state *state, const float *features, const float *inter,
-                        float *hybrid) {
+static snarm_status run(const snarm_residual *engine, residual_state *state, const float *features,
+                        const float *inter, float *hybrid) {
     static const char function[] = "snarm_residual_hybrid";
     const size_t patches = engine->patches, channels = engine->channels;
     SN_TRY(sn_check_finite(features, patches, channels, function, "features"));
     SN_TRY(sn_check_finite(inter, patches, channels, function, "inter"));
     sn_phi(inter, patches, channels, engine->scale, hybrid, 2 * channels);
-    sn_navigate(hybrid, 2 * channels, patches, channels, engine->weight, engine->bias, engine->mean, state->navigator,
-                state->waypoint);
+    sn_navigate(hybrid, 2 * channels, patches, channels, engine->weight, engine->bias, engine->mean,
+                state->navigator, state->waypoint);
     SN_TRY(sn_check_finite(state->waypoint, patches, 1, function, "waypoint of the scaled inter-residual"));
     sn_choose_reference(state->waypoint, patches, engine->references, state->reference);
-    SN_TRY(sn_intra_run(engine->intra, state->intra, state->stream, features, state->reference, state->nearest));
+    SN_TRY(
+        sn_intra_run(engine->intra, state->intra, state->stream, features, state->reference, state->nearest));
     intra_work work = {engine, features, state->nearest, hybrid};
     sn_parallel(patches, 16, intra_rows, &work);
     return sn_check_finite(hybrid, patches, 2 * channels, function, "hybrid");

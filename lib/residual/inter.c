@@ -20,7 +20,8 @@ static void inter_rows(void *context, size_t begin, size_t end, int thread) {
     for (size_t i = begin; i < end; i++) {
         float *row = work->inter + i * channels;
         const float *feature = work->features + i * channels;
-        memcpy(row, work->vectors + (size_t)work->nearest[i * work->neighbours] * channels, channels * sizeof *row);
+        memcpy(row, work->vectors + (size_t)work->nearest[i * work->neighbours] * channels,
+               channels * sizeof *row);
         for (size_t k = 1; k < work->neighbours; k++) {
             const float *vector = work->vectors + (size_t)work->nearest[i * work->neighbours + k] * channels;
             for (size_t c = 0; c < channels; c++)
@@ -39,19 +40,20 @@ snarm_status snarm_residual_inter(const snarm_residual *engine, const snarm_bank
                         : bank == NULL     ? "bank"
                         : features == NULL ? "features"
                                            : "inter");
-    inter_work work = {.features = features, .channels = engine->channels, .neighbours = engine->neighbours,
-                       .inter = inter};
+    inter_work work = {
+        .features = features, .channels = engine->channels, .neighbours = engine->neighbours, .inter = inter};
     int32_t channels;
     SN_TRY(snarm_bank_get_size(bank, NULL, &channels, NULL));
     if ((size_t)channels != engine->channels)
-        return sn_error(SNARM_ERROR_MISMATCH, "snarm_residual_inter: the bank has %d channels, the engine %zu", channels,
+        return sn_error(SNARM_ERROR_MISMATCH,
+                        "snarm_residual_inter: the bank has %d channels, the engine %zu", channels,
                         engine->channels);
     SN_TRY(snarm_bank_get_vectors(bank, &work.vectors, NULL));
     void *taken;
     SN_TRY(sn_pool_take(engine->pool, &taken));
     residual_state *state = taken;
-    snarm_status status = snarm_bank_search(bank, features, engine->patches, (int32_t)engine->neighbours, exclude, NULL,
-                                            state->nearest);
+    snarm_status status = snarm_bank_search(bank, features, engine->patches, (int32_t)engine->neighbours,
+                                            exclude, NULL, state->nearest);
     if (status == SNARM_OK) {
         work.nearest = state->nearest;
         int former = sn_threads_enter(engine->threads);

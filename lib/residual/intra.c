@@ -1,7 +1,7 @@
-/* |f - g|^2 = |f|^2 - 2 f.g + |g|^2: the products of a tile of patches with a block of the reference set come from one matrix product,
- * and |f|^2 is left out, being the same for all g. The mean feature is taken away first, so that what is left is small where
- * features share a large common part. The few best of that are compared by differences; where the rounding of the products
- * could have hidden a better one, all are. */
+/* |f - g|^2 = |f|^2 - 2 f.g + |g|^2: the products of a tile of patches with a block of the reference set come
+ * from one matrix product, and |f|^2 is left out, being the same for all g. The mean feature is taken away
+ * first, so that what is left is small where features share a large common part. The few best of that are
+ * compared by differences; where the rounding of the products could have hidden a better one, all are. */
 #include "residual/intra.h"
 
 #include "core/memory.h"
@@ -17,9 +17,9 @@ enum { TILE = 512, BLOCK = 2048, CANDIDATES = 8 };
 
 struct sn_intra {
     size_t patches, channels, references;
-    size_t tile, block;                 /* rows and columns of a product */
+    size_t tile, block;                       /* rows and columns of a product */
     size_t padded_patches, padded_references; /* whole tiles and blocks */
-    float rounding;                     /* error of a product relative to the lengths of its factors */
+    float rounding;                           /* error of a product relative to the lengths of its factors */
     sn_product *product;
 };
 
@@ -50,11 +50,12 @@ snarm_status sn_intra_create(sn_intra **out, size_t patches, size_t channels, si
     intra->padded_references = (references + intra->block - 1) / intra->block * intra->block;
     /* Rounding errors of half an epsilon add up like a random walk; four times its width. */
     intra->rounding = 2 * FLT_EPSILON * sqrtf((float)channels);
-    /* The second factor is the transposed reference block. */
-    snarm_status status =
-        sn_product_create(&intra->product, 1, intra->tile, channels, intra->block, 
-                          (sn_view){intra->tile * channels, channels, 1}, (sn_view){channels * intra->block, 1, channels},
-                          (sn_view){intra->tile * intra->block, intra->block, 1}, -2.0f);
+    /* The second factor is the transposed reference block. (Batch strides are real ones even for a batch of one: a
+     * stride of 0 would send oneDNN to its slow reference code.) */
+    snarm_status status = sn_product_create(&intra->product, 1, intra->tile, channels, intra->block,
+                                            (sn_view){intra->tile * channels, channels, 1},
+                                            (sn_view){channels * intra->block, 1, channels},
+                                            (sn_view){intra->tile * intra->block, intra->block, 1}, -2.0f);
     if (status != SNARM_OK) {
         sn_intra_destroy(intra);
         return status;
@@ -74,7 +75,8 @@ static snarm_status fill_state(sn_intra_state *state, const sn_intra *intra) {
     const char *what = "intra-residual search";
     SN_TRY(sn_alloc(&state->mean, intra->channels, sizeof(float), what));
     SN_TRY(sn_alloc_zeroed(&state->centred, intra->padded_patches, intra->channels * sizeof(float), what));
-    SN_TRY(sn_alloc_zeroed(&state->references, intra->padded_references, intra->channels * sizeof(float), what));
+    SN_TRY(
+        sn_alloc_zeroed(&state->references, intra->padded_references, intra->channels * sizeof(float), what));
     SN_TRY(sn_alloc(&state->norms, intra->padded_references, sizeof(float), what));
     SN_TRY(sn_alloc_zeroed(&state->ids, intra->padded_references, sizeof(int32_t), what));
     SN_TRY(sn_alloc(&state->products, intra->tile, intra->block * sizeof(float), what));
@@ -163,16 +165,18 @@ static void search_rows(void *context, size_t begin, size_t end, int thread) {
         float *row = w->state->products + r * block;
         for (size_t j = 0; j < block; j++)
             row[j] += norms[j];
-        simd->smallest(row, block, (int32_t)w->block_start, w->state->ids, (int32_t)(w->tile_start + r), CANDIDATES,
-                       w->state->values + r * CANDIDATES, w->state->indices + r * CANDIDATES);
+        simd->smallest(row, block, (int32_t)w->block_start, w->state->ids, (int32_t)(w->tile_start + r),
+                       CANDIDATES, w->state->values + r * CANDIDATES, w->state->indices + r * CANDIDATES);
     }
 }
 
 /* Takes reference j instead of *best if it is nearer, or as near and earlier. */
-static void compare(const work *w, const sn_simd *simd, size_t patch, int32_t j, int32_t *best, float *distance) {
+static void compare(const work *w, const sn_simd *simd, size_t patch, int32_t j, int32_t *best,
+                    float *distance) {
     const size_t channels = w->intra->channels;
     const int32_t id = w->state->ids[j];
-    float d = simd->squared_distance(w->features + patch * channels, w->features + (size_t)id * channels, channels);
+    float d =
+        simd->squared_distance(w->features + patch * channels, w->features + (size_t)id * channels, channels);
     if (d < *distance || (d == *distance && id < *best))
         *distance = d, *best = id;
 }
@@ -190,8 +194,9 @@ static void rank_rows(void *context, size_t begin, size_t end, int thread) {
         float distance = INFINITY;
         for (int k = 0; k < CANDIDATES && indices[k] >= 0; k++)
             compare(w, simd, patch, indices[k], &best, &distance);
-        /* All others have a value of at least the last candidate's. If the best is not better by more than two
-         * rounding errors, one of the others may truly be nearer (or as near, and earlier). So where fewer were found, too. */
+        /* All others have a value of at least the last candidate's. If the best is not better by more than
+         * two rounding errors, one of the others may truly be nearer (or as near, and earlier). So where
+         * fewer were found, too. */
         const float *row = w->state->centred + patch * channels;
         float norm = simd->dot(row, row, channels), most = fmaxf(norm, w->largest_norm);
         if (indices[CANDIDATES - 1] < 0 ||
@@ -217,16 +222,16 @@ static snarm_status search_tile(work *w, sn_stream *stream, size_t rows) {
     return SNARM_OK;
 }
 
-snarm_status sn_intra_run(const sn_intra *intra, sn_intra_state *state, sn_stream *stream, const float *features,
-                          const uint8_t *reference, int32_t *nearest) {
+snarm_status sn_intra_run(const sn_intra *intra, sn_intra_state *state, sn_stream *stream,
+                          const float *features, const uint8_t *reference, int32_t *nearest) {
     work w = {.intra = intra, .state = state, .features = features, .nearest = nearest};
     size_t count = 0;
     for (size_t i = 0; i < intra->patches && count < intra->references; i++)
         if (reference[i] != 0)
             state->ids[count++] = (int32_t)i;
     if (count != intra->references)
-        return sn_error(SNARM_ERROR_INTERNAL, "intra-residual search: %zu reference patches, expected %zu", count,
-                        intra->references);
+        return sn_error(SNARM_ERROR_INTERNAL, "intra-residual search: %zu reference patches, expected %zu",
+                        count, intra->references);
     sn_parallel(intra->channels, 16, mean_columns, &w);
     sn_parallel(intra->patches, 16, centre_rows, &w);
     sn_parallel(count, 16, gather_references, &w);

@@ -18,9 +18,10 @@ typedef struct sn_intra_state sn_intra_state;
 snarm_status sn_intra_state_create(sn_intra_state **out, const sn_intra *intra);
 void sn_intra_state_destroy(sn_intra_state *state);
 
-/* nearest[i] = the reference patch other than i nearest to patch i in features (patches, channels), by the sum of squared differences in
- * f32; ties to the earlier patch. reference (patches) has exactly references ones. Split over the threads entered. */
-snarm_status sn_intra_run(const sn_intra *intra, sn_intra_state *state, sn_stream *stream, const float *features,
-                          const uint8_t *reference, int32_t *nearest);
+/* nearest[i] = the reference patch other than i nearest to patch i in features (patches, channels), by the
+ * sum of squared differences in f32; ties to the earlier patch. reference (patches) has exactly references
+ * ones. Split over the threads entered. */
+snarm_status sn_intra_run(const sn_intra *intra, sn_intra_state *state, sn_stream *stream,
+                          const float *features, const uint8_t *reference, int32_t *nearest);
 
 #endif

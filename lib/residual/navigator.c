@@ -31,8 +31,8 @@ static void navigate_rows(void *context, size_t begin, size_t end, int thread) {
     }
 }
 
-void sn_navigate(const float *phi, size_t phi_stride, size_t rows, size_t channels, const float *weight, float bias,
-                 const float *mean, float *u, float *waypoint) {
+void sn_navigate(const float *phi, size_t phi_stride, size_t rows, size_t channels, const float *weight,
+                 float bias, const float *mean, float *u, float *waypoint) {
     navigator_work work = {phi, phi_stride, channels, weight, bias, mean, u, waypoint};
     sn_parallel(rows, 16, navigate_rows, &work);
 }
@@ -45,8 +45,9 @@ static uint32_t ordered(float value) {
     return bits >> 31 ? ~bits : bits | 0x80000000u;
 }
 
-/* The key that count patches do not exceed and fewer fall below, digit by digit from the highest: of the patches that
- * share the digits found so far, those of each next digit are counted. *ties: how many of that very key are taken. */
+/* The key that count patches do not exceed and fewer fall below, digit by digit from the highest: of the
+ * patches that share the digits found so far, those of each next digit are counted. *ties: how many of that
+ * very key are taken. */
 static uint32_t threshold(const float *waypoint, size_t patches, size_t count, size_t *ties) {
     uint32_t found = 0, known = 0;
     for (int shift = 24; shift >= 0; shift -= 8) {

@@ -15,7 +15,8 @@ static void phi_rows(void *context, size_t begin, size_t end, int thread) {
     const phi_work *work = context;
     const sn_simd *simd = sn_simd_table();
     for (size_t i = begin; i < end; i++)
-        simd->phi(work->residual + i * work->channels, work->channels, work->scale, work->dst + i * work->dst_stride);
+        simd->phi(work->residual + i * work->channels, work->channels, work->scale,
+                  work->dst + i * work->dst_stride);
 }
 
 void sn_phi(const float *residual, size_t rows, size_t channels, float scale, float *dst, size_t dst_stride) {

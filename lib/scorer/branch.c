@@ -35,14 +35,22 @@ static snarm_status make_convs(block *made, const sn_block_weights *weights, con
     const size_t embedding = options->embedding;
     for (int scan = 0; scan < SN_SCANS; scan++) {
         sn_scan_kernel(scan, weights->conv_weight, embedding * embedding, turned);
-        sn_conv_options conv = {.src = layout, .weights = turned, .bias = weights->conv_bias, .channels_out = embedding,
-                                .kernel = 3, .stride = 1, .padding = 1, .dilation = 1, .dst_order = SN_CHANNELS_LAST};
+        sn_conv_options conv = {.src = layout,
+                                .weights = turned,
+                                .bias = weights->conv_bias,
+                                .channels_out = embedding,
+                                .kernel = 3,
+                                .stride = 1,
+                                .padding = 1,
+                                .dilation = 1,
+                                .dst_order = SN_CHANNELS_LAST};
         SN_TRY(sn_conv_create(&made->convs[scan], &conv));
     }
     return SNARM_OK;
 }
 
-static snarm_status make_block(block *made, const sn_block_weights *weights, const sn_branch_options *options) {
+static snarm_status make_block(block *made, const sn_block_weights *weights,
+                               const sn_branch_options *options) {
     const size_t embedding = options->embedding;
     SN_TRY(copied(&made->norm, weights->norm, embedding));
     float *turned;
@@ -97,11 +105,11 @@ void sn_branch_destroy(sn_branch *branch) {
     sn_free(branch);
 }
 
-/* The parts of the scratch memory. What the first block's norm gives is the same for all scans: only the first quarter of
- * normed is used then. */
+/* The parts of the scratch memory. What the first block's norm gives is the same for all scans: only the
+ * first quarter of normed is used then. */
 typedef struct parts {
-    float *residual;       /* (4, N, D) */
-    float *normed;         /* (4, N, D) */
+    float *residual;         /* (4, N, D) */
+    float *normed;           /* (4, N, D) */
     float *gathered, *mixed; /* (4, hard, D) */
     float *mixer;
     size_t count;
@@ -115,7 +123,8 @@ static parts divide(const sn_branch *branch, float *scratch) {
     p.normed = sn_take_part(scratch, &p.count, all);
     p.gathered = sn_take_part(scratch, &p.count, hard);
     p.mixed = sn_take_part(scratch, &p.count, hard);
-    size_t largest = 0; /* the mixers of all blocks have the same sizes in every published file, but need not */
+    size_t largest =
+        0; /* the mixers of all blocks have the same sizes in every published file, but need not */
     for (size_t d = 0; d < branch->depth && branch->hard > 0; d++) {
         size_t need = sn_mixer_scratch(branch->blocks[d].mixer);
         largest = need > largest ? need : largest;
@@ -146,8 +155,8 @@ static void norm_rows(void *context, size_t begin, size_t end, int thread) {
     const size_t embedding = work->branch->embedding, patches = work->branch->patches;
     for (size_t i = begin; i < end; i++) {
         float *residual = work->parts.residual + i * embedding;
-        simd->rms_norm(work->src + i * work->src_stride, residual, work->first, work->block->norm, embedding, epsilon,
-                       work->parts.normed + i * embedding);
+        simd->rms_norm(work->src + i * work->src_stride, residual, work->first, work->block->norm, embedding,
+                       epsilon, work->parts.normed + i * embedding);
         for (size_t scan = 1; work->first && scan < SN_SCANS; scan++)
             memcpy(residual + scan * patches * embedding, residual, embedding * sizeof *residual);
     }
@@ -180,8 +189,8 @@ static void final_rows(void *context, size_t begin, size_t end, int thread) {
     const sn_simd *simd = sn_simd_table();
     for (size_t i = begin; i < end; i++) {
         float *row = work->x + i * branch->embedding;
-        simd->add_layer_norm(row, work->parts.residual + i * branch->embedding, branch->norm_weight, branch->norm_bias,
-                             branch->embedding, epsilon, row);
+        simd->add_layer_norm(row, work->parts.residual + i * branch->embedding, branch->norm_weight,
+                             branch->norm_bias, branch->embedding, epsilon, row);
     }
 }
 
@@ -190,20 +199,26 @@ static snarm_status run_block(branch_work *work, sn_stream *stream) {
     const size_t plane = branch->patches * branch->embedding, hard = SN_SCANS * branch->hard;
     sn_parallel(work->first ? branch->patches : SN_SCANS * branch->patches, 16, norm_rows, work);
     for (size_t scan = 0; scan < SN_SCANS; scan++)
-        SN_TRY(sn_conv_run(work->block->convs[scan], stream, work->parts.normed + (work->first ? 0 : scan * plane),
-                           work->x + scan * plane));
+        SN_TRY(sn_conv_run(work->block->convs[scan], stream,
+                           work->parts.normed + (work->first ? 0 : scan * plane), work->x + scan * plane));
     if (hard == 0)
         return SNARM_OK;
     sn_parallel(hard, 16, gather_rows, work);
-    SN_TRY(sn_mixer_run(work->block->mixer, stream, work->parts.gathered, work->parts.mixer, work->parts.mixed));
+    SN_TRY(
+        sn_mixer_run(work->block->mixer, stream, work->parts.gathered, work->parts.mixer, work->parts.mixed));
     sn_parallel(hard, 16, scatter_rows, work);
     return SNARM_OK;
 }
 
 snarm_status sn_branch_run(const sn_branch *branch, sn_stream *stream, const float *src, size_t src_stride,
                            const int32_t *order, float *scratch, float *dst) {
-    branch_work work = {.branch = branch, .parts = divide(branch, scratch), .src = src, .src_stride = src_stride,
-                        .first = true, .order = order, .x = dst};
+    branch_work work = {.branch = branch,
+                        .parts = divide(branch, scratch),
+                        .src = src,
+                        .src_stride = src_stride,
+                        .first = true,
+                        .order = order,
+                        .x = dst};
     for (size_t d = 0; d < branch->depth; d++) {
         work.block = &branch->blocks[d];
         SN_TRY(run_block(&work, stream));

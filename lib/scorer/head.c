@@ -15,7 +15,8 @@ struct sn_head {
     float out_bias;
 };
 
-/* gain * (conv(x) - mean) / sqrt(variance + epsilon) + shift is a convolution with scaled weights and a bias. */
+/* gain * (conv(x) - mean) / sqrt(variance + epsilon) + shift is a convolution with scaled weights and a bias.
+ */
 static void fold(const sn_head_weights *weights, float *conv, float *bias) {
     const size_t row = weights->embedding * 9;
     for (size_t o = 0; o < weights->embedding; o++) {
@@ -37,9 +38,16 @@ static snarm_status make_conv(sn_head *head, const sn_head_weights *weights, siz
         status = sn_layout_create(&layout, 1, embedding, height, width, SN_CHANNELS_LAST);
     if (status == SNARM_OK) {
         fold(weights, conv, bias);
-        sn_conv_options options = {.src = layout, .weights = conv, .bias = bias, .channels_out = embedding, .kernel = 3,
-                                   .stride = 1, .padding = weights->rate, .dilation = weights->rate,
-                                   .dst_order = SN_CHANNELS_LAST, .relu = true};
+        sn_conv_options options = {.src = layout,
+                                   .weights = conv,
+                                   .bias = bias,
+                                   .channels_out = embedding,
+                                   .kernel = 3,
+                                   .stride = 1,
+                                   .padding = weights->rate,
+                                   .dilation = weights->rate,
+                                   .dst_order = SN_CHANNELS_LAST,
+                                   .relu = true};
         status = sn_conv_create(&head->conv, &options);
     }
     sn_layout_destroy(layout);
@@ -48,7 +56,8 @@ static snarm_status make_conv(sn_head *head, const sn_head_weights *weights, siz
     return status;
 }
 
-snarm_status sn_head_create(sn_head **out, const sn_head_weights *weights, size_t grid_width, size_t grid_height) {
+snarm_status sn_head_create(sn_head **out, const sn_head_weights *weights, size_t grid_width,
+                            size_t grid_height) {
     *out = NULL;
     sn_head *head;
     SN_TRY(sn_alloc_zeroed(&head, 1, sizeof *head, "head"));
@@ -90,7 +99,8 @@ static void logit_rows(void *context, size_t begin, size_t end, int thread) {
             simd->dot(work->hidden + i * head->embedding, head->out_weight, head->embedding) + head->out_bias;
 }
 
-snarm_status sn_head_run(const sn_head *head, sn_stream *stream, const float *src, float *scratch, float *logits) {
+snarm_status sn_head_run(const sn_head *head, sn_stream *stream, const float *src, float *scratch,
+                         float *logits) {
     SN_TRY(sn_conv_run(head->conv, stream, src, scratch));
     head_work work = {head, scratch, logits};
     sn_parallel(head->patches, 16, logit_rows, &work);

@@ -105,7 +105,8 @@ size_t sn_mixer_scratch(const sn_mixer *mixer) {
     return divide(mixer, NULL).count;
 }
 
-/* Sequences and groups of channels are independent: tasks count groups of GROUP channels, sequence by sequence. */
+/* Sequences and groups of channels are independent: tasks count groups of GROUP channels, sequence by
+ * sequence. */
 enum { GROUP = 32 };
 
 typedef struct mixer_work {
@@ -139,20 +140,28 @@ static void scan_groups(void *context, size_t begin, size_t end, int thread) {
     const size_t inner = mixer->inner, projected = mixer->rank + 2 * mixer->states;
     for (size_t task = begin; task < end; task++) {
         const size_t row = task / work->groups * mixer->length, c = task % work->groups * GROUP;
-        const sn_scan scan = {
-            .length = mixer->length, .channels = inner, .states = mixer->states,
-            .x = p->x + row * inner, .x_stride = inner,
-            .dt = p->dt + row * inner, .dt_stride = inner,
-            .gate = p->xz + row * 2 * inner + inner, .gate_stride = 2 * inner,
-            .b = p->projected + row * projected + mixer->rank,
-            .c = p->projected + row * projected + mixer->rank + mixer->states, .bc_stride = projected,
-            .a = mixer->a, .skip = mixer->skip,
-            .y = p->dt + row * inner, .y_stride = inner};
+        const sn_scan scan = {.length = mixer->length,
+                              .channels = inner,
+                              .states = mixer->states,
+                              .x = p->x + row * inner,
+                              .x_stride = inner,
+                              .dt = p->dt + row * inner,
+                              .dt_stride = inner,
+                              .gate = p->xz + row * 2 * inner + inner,
+                              .gate_stride = 2 * inner,
+                              .b = p->projected + row * projected + mixer->rank,
+                              .c = p->projected + row * projected + mixer->rank + mixer->states,
+                              .bc_stride = projected,
+                              .a = mixer->a,
+                              .skip = mixer->skip,
+                              .y = p->dt + row * inner,
+                              .y_stride = inner};
         sn_simd_table()->selective_scan(&scan, c, group_end(mixer, c));
     }
 }
 
-snarm_status sn_mixer_run(const sn_mixer *mixer, sn_stream *stream, const float *src, float *scratch, float *dst) {
+snarm_status sn_mixer_run(const sn_mixer *mixer, sn_stream *stream, const float *src, float *scratch,
+                          float *dst) {
     mixer_work work = {mixer, divide(mixer, scratch), (mixer->inner + GROUP - 1) / GROUP};
     const parts *p = &work.parts;
     SN_TRY(sn_linear_run(mixer->in_proj, stream, src, p->xz));

@@ -25,6 +25,7 @@ void sn_mixer_destroy(sn_mixer *mixer);
 /* Floats of scratch memory that a run needs. */
 size_t sn_mixer_scratch(const sn_mixer *mixer);
 /* src and dst (batch, length, D), each sequence starting from a state of zero. */
-snarm_status sn_mixer_run(const sn_mixer *mixer, sn_stream *stream, const float *src, float *scratch, float *dst);
+snarm_status sn_mixer_run(const sn_mixer *mixer, sn_stream *stream, const float *src, float *scratch,
+                          float *dst);
 
 #endif

@@ -4,7 +4,8 @@
 
 #include "core/memory.h"
 
-/* The next count floats of the block at base, from a cache line's start on; *used counts floats. A base of NULL only counts. */
+/* The next count floats of the block at base, from a cache line's start on; *used counts floats. A base of
+ * NULL only counts. */
 static inline float *sn_take_part(float *base, size_t *used, size_t count) {
     float *part = base == NULL ? NULL : base + *used;
     *used += sn_align_up(count * sizeof(float)) / sizeof(float);

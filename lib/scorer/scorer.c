@@ -18,7 +18,7 @@ struct snarm_scorer {
     int threads;
     float *navigator_weight; /* (C) */
     float navigator_bias;
-    sn_linear *embed;               /* (N, 2C) to (N, branches * D): the 1 x 1 convolutions of all branches */
+    sn_linear *embed; /* (N, 2C) to (N, branches * D): the 1 x 1 convolutions of all branches */
     sn_branch *branches[SN_BRANCHES_MAX];
     sn_head *heads[SN_BRANCHES_MAX * SN_SCANS];
     sn_pool *pool; /* of scorer_state */
@@ -44,11 +44,12 @@ static snarm_status read_options(snarm_scorer_options *options, const snarm_scor
     SN_TRY(sn_options_read(options, sizeof *options, given, sizeof *options, "snarm_scorer_options"));
     if (options->grid_width < GRID_MIN || options->grid_width > GRID_MAX || options->grid_height < GRID_MIN ||
         options->grid_height > GRID_MAX)
-        return sn_error(SNARM_ERROR_ARGUMENT, "%s: grid_width x grid_height is %d x %d, expected sides of %d..%d", function,
+        return sn_error(SNARM_ERROR_ARGUMENT,
+                        "%s: grid_width x grid_height is %d x %d, expected sides of %d..%d", function,
                         options->grid_width, options->grid_height, GRID_MIN, GRID_MAX);
     if (!(options->reference_ratio >= 0 && options->reference_ratio < 1))
-        return sn_error(SNARM_ERROR_ARGUMENT, "%s: reference_ratio is %g, expected above 0 and below 1", function,
-                        options->reference_ratio);
+        return sn_error(SNARM_ERROR_ARGUMENT, "%s: reference_ratio is %g, expected above 0 and below 1",
+                        function, options->reference_ratio);
     if (options->threads < 0 || options->threads > SN_THREADS_MAX)
         return sn_error(SNARM_ERROR_ARGUMENT, "%s: threads is %d, expected 0..%d", function, options->threads,
                         SN_THREADS_MAX);
@@ -97,7 +98,8 @@ static snarm_status create_state(void **out, const void *owner) {
 
 /* The branches' embeddings as one product. */
 static snarm_status make_embedding(snarm_scorer *scorer, const sn_scorer_weights *weights) {
-    const size_t inner = 2 * scorer->channels, embedding = scorer->embedding, columns = scorer->branch_count * embedding;
+    const size_t inner = 2 * scorer->channels, embedding = scorer->embedding,
+                 columns = scorer->branch_count * embedding;
     float *all = NULL, *bias = NULL;
     snarm_status status = sn_alloc(&all, columns, inner * sizeof *all, "scorer weights");
     if (status == SNARM_OK)
@@ -121,10 +123,14 @@ static snarm_status make_layers(snarm_scorer *scorer, const sn_scorer_weights *w
     scorer->navigator_bias = weights->navigator_bias[0];
     SN_TRY(make_embedding(scorer, weights));
     for (size_t b = 0; b < scorer->branch_count; b++) {
-        const sn_branch_options options = {
-            .grid_width = scorer->grid_width, .grid_height = scorer->grid_height, .embedding = scorer->embedding,
-            .depth = scorer->depth, .hard = scorer->hard, .blocks = weights->blocks + b * scorer->depth,
-            .norm_weight = weights->norm_weight[b], .norm_bias = weights->norm_bias[b]};
+        const sn_branch_options options = {.grid_width = scorer->grid_width,
+                                           .grid_height = scorer->grid_height,
+                                           .embedding = scorer->embedding,
+                                           .depth = scorer->depth,
+                                           .hard = scorer->hard,
+                                           .blocks = weights->blocks + b * scorer->depth,
+                                           .norm_weight = weights->norm_weight[b],
+                                           .norm_bias = weights->norm_bias[b]};
         SN_TRY(sn_branch_create(&scorer->branches[b], &options));
         for (size_t scan = 0; scan < SN_SCANS; scan++)
             SN_TRY(sn_head_create(&scorer->heads[b * SN_SCANS + scan], &weights->heads[b * SN_SCANS + scan],
@@ -172,7 +178,8 @@ snarm_status sn_scorer_create_from(snarm_scorer **out, const sn_safetensors *fil
 
 snarm_status snarm_scorer_create(snarm_scorer **out, const char *path, const snarm_scorer_options *options) {
     if (out == NULL || path == NULL)
-        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_scorer_create: %s is NULL", out == NULL ? "out" : "path");
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_scorer_create: %s is NULL",
+                        out == NULL ? "out" : "path");
     *out = NULL;
     sn_safetensors *file;
     SN_TRY(sn_safetensors_open(&file, path));
@@ -196,14 +203,19 @@ void snarm_scorer_destroy(snarm_scorer *scorer) {
 
 snarm_status snarm_scorer_get_info(const snarm_scorer *scorer, snarm_scorer_info *info) {
     if (scorer == NULL || info == NULL)
-        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_scorer_get_info: %s is NULL", scorer == NULL ? "scorer" : "info");
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_scorer_get_info: %s is NULL",
+                        scorer == NULL ? "scorer" : "info");
     SN_TRY(sn_options_check(info->struct_size, sizeof *info, "snarm_scorer_info"));
-    const snarm_scorer_info full = {
-        .struct_size = sizeof full,
-        .grid_width = (int32_t)scorer->grid_width, .grid_height = (int32_t)scorer->grid_height,
-        .channels = (int32_t)scorer->channels, .embedding = (int32_t)scorer->embedding,
-        .branches = (int32_t)scorer->branch_count, .scans = SN_SCANS, .depth = (int32_t)scorer->depth,
-        .maps = (int32_t)(scorer->branch_count * SN_SCANS), .reference_ratio = scorer->reference_ratio};
+    const snarm_scorer_info full = {.struct_size = sizeof full,
+                                    .grid_width = (int32_t)scorer->grid_width,
+                                    .grid_height = (int32_t)scorer->grid_height,
+                                    .channels = (int32_t)scorer->channels,
+                                    .embedding = (int32_t)scorer->embedding,
+                                    .branches = (int32_t)scorer->branch_count,
+                                    .scans = SN_SCANS,
+                                    .depth = (int32_t)scorer->depth,
+                                    .maps = (int32_t)(scorer->branch_count * SN_SCANS),
+                                    .reference_ratio = scorer->reference_ratio};
     sn_options_write(info, &full, sizeof full);
     return SNARM_OK;
 }
@@ -219,17 +231,20 @@ snarm_status snarm_scorer_navigator(const snarm_scorer *scorer, const float **we
     return SNARM_OK;
 }
 
-static snarm_status run(const snarm_scorer *scorer, scorer_state *state, const float *hybrid, const uint8_t *reference,
-                        float *logits) {
+static snarm_status run(const snarm_scorer *scorer, scorer_state *state, const float *hybrid,
+                        const uint8_t *reference, float *logits) {
     static const char function[] = "snarm_scorer_logits";
     const size_t patches = scorer->patches, embedding = scorer->embedding;
     SN_TRY(sn_check_finite(hybrid, patches, 2 * scorer->channels, function, "hybrid"));
     for (size_t i = 0; i < patches; i++)
         if (reference[i] > 1)
-            return sn_error(SNARM_ERROR_ARGUMENT, "%s: reference[%zu] is %d, expected 0 or 1", function, i, reference[i]);
-    size_t hard = sn_scan_orders(reference, scorer->grid_width, scorer->grid_height, scorer->hard, state->order);
+            return sn_error(SNARM_ERROR_ARGUMENT, "%s: reference[%zu] is %d, expected 0 or 1", function, i,
+                            reference[i]);
+    size_t hard =
+        sn_scan_orders(reference, scorer->grid_width, scorer->grid_height, scorer->hard, state->order);
     if (hard != scorer->hard)
-        return sn_error(SNARM_ERROR_ARGUMENT, "%s: reference has %zu zeros, expected %zu", function, hard, scorer->hard);
+        return sn_error(SNARM_ERROR_ARGUMENT, "%s: reference has %zu zeros, expected %zu", function, hard,
+                        scorer->hard);
     SN_TRY(sn_linear_run(scorer->embed, state->stream, hybrid, state->embedded));
     for (size_t b = 0; b < scorer->branch_count; b++) {
         SN_TRY(sn_branch_run(scorer->branches[b], state->stream, state->embedded + b * embedding,

@@ -5,10 +5,12 @@
 #include "scorer/weights.h"
 #include "snarm/scorer.h"
 
-/* As snarm_scorer_create, from the tensors PREFIX... of an open file (a detector's), which is not needed afterwards. */
+/* As snarm_scorer_create, from the tensors PREFIX... of an open file (a detector's), which is not needed
+ * afterwards. */
 snarm_status sn_scorer_create_from(snarm_scorer **out, const sn_safetensors *file, const char *prefix,
                                    const snarm_scorer_options *options);
-/* From weights in memory, which are not needed afterwards; weights->table names every tensor that a scorer needs. */
+/* From weights in memory, which are not needed afterwards; weights->table names every tensor that a scorer
+ * needs. */
 snarm_status sn_scorer_create_from_weights(snarm_scorer **out, const sn_scorer_weights *weights,
                                            const snarm_scorer_options *options);
 

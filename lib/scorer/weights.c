@@ -14,9 +14,10 @@ enum { CHANNELS_MAX = 4096, TAPS_MAX = 64, PREFIX_MAX = 64, NAME_MAX_ALL = PREFI
 enum { NAVIGATOR_TENSORS = 2, BRANCH_TENSORS = 4, BLOCK_TENSORS = 12, HEAD_TENSORS = 7 };
 
 /* The next row of the table. */
-static void add(sn_scorer_weights *w, const float **slot, int dims, const size_t *shape, const char *format, ...)
-    SN_PRINTF(5, 6);
-static void add(sn_scorer_weights *w, const float **slot, int dims, const size_t *shape, const char *format, ...) {
+static void add(sn_scorer_weights *w, const float **slot, int dims, const size_t *shape, const char *format,
+                ...) SN_PRINTF(5, 6);
+static void add(sn_scorer_weights *w, const float **slot, int dims, const size_t *shape, const char *format,
+                ...) {
     sn_weight *weight = &w->table[w->count++];
     va_list arguments;
     va_start(arguments, format);
@@ -30,7 +31,10 @@ static void add(sn_scorer_weights *w, const float **slot, int dims, const size_t
     w->values_count += weight->count;
 }
 
-#define SHAPE(...) (int)(sizeof((size_t[]){__VA_ARGS__}) / sizeof(size_t)), (size_t[]){__VA_ARGS__}
+#define SHAPE(...)                                                                                           \
+    (int)(sizeof((size_t[]){__VA_ARGS__}) / sizeof(size_t)), (size_t[]) {                                    \
+        __VA_ARGS__                                                                                          \
+    }
 
 static void add_block(sn_scorer_weights *w, size_t branch, size_t depth) {
     const size_t d = w->embedding, e = 2 * d;
@@ -68,7 +72,8 @@ static void add_head(sn_scorer_weights *w, size_t branch, size_t index) {
 
 static snarm_status make_table(sn_scorer_weights *w) {
     const size_t heads = w->branches * SN_SCANS, blocks = w->branches * w->depth;
-    const size_t tensors = NAVIGATOR_TENSORS + w->branches * BRANCH_TENSORS + blocks * BLOCK_TENSORS + heads * HEAD_TENSORS;
+    const size_t tensors =
+        NAVIGATOR_TENSORS + w->branches * BRANCH_TENSORS + blocks * BLOCK_TENSORS + heads * HEAD_TENSORS;
     SN_TRY(sn_alloc_zeroed(&w->table, tensors, sizeof *w->table, "scorer weights"));
     SN_TRY(sn_alloc_zeroed(&w->blocks, blocks, sizeof *w->blocks, "scorer weights"));
     SN_TRY(sn_alloc_zeroed(&w->heads, heads, sizeof *w->heads, "scorer weights"));
@@ -156,12 +161,13 @@ static snarm_status require(const source *from, const char *name, int dims, cons
     return sn_safetensors_require(from->file, full, dims, shape, out);
 }
 
-static snarm_status check_size(const source *from, const sn_tensor *tensor, int dimension, size_t least, size_t most,
-                               size_t *out) {
+static snarm_status check_size(const source *from, const sn_tensor *tensor, int dimension, size_t least,
+                               size_t most, size_t *out) {
     int64_t size = tensor->shape[dimension];
     if (size < (int64_t)least || size > (int64_t)most)
         return sn_error(SNARM_ERROR_FORMAT, "%s: tensor %s has size %lld in dimension %d, expected %zu..%zu",
-                        sn_safetensors_path(from->file), tensor->name, (long long)size, dimension, least, most);
+                        sn_safetensors_path(from->file), tensor->name, (long long)size, dimension, least,
+                        most);
     *out = (size_t)size;
     return SNARM_OK;
 }
@@ -173,7 +179,8 @@ static snarm_status read_sizes(sn_scorer_weights *sizes, const source *from) {
     if (sizes->channels % 2 != 0)
         return sn_error(SNARM_ERROR_FORMAT, "%s: tensor %s has %zu channels, expected an even number",
                         sn_safetensors_path(from->file), tensor->name, sizes->channels);
-    SN_TRY(require(from, "conv_list.0.weight", 4, (int64_t[]){-1, 2 * (int64_t)sizes->channels, 1, 1}, &tensor));
+    SN_TRY(
+        require(from, "conv_list.0.weight", 4, (int64_t[]){-1, 2 * (int64_t)sizes->channels, 1, 1}, &tensor));
     SN_TRY(check_size(from, tensor, 0, 1, SN_EMBEDDING_MAX, &sizes->embedding));
     const int64_t inner = 2 * (int64_t)sizes->embedding;
     SN_TRY(require(from, "mamba_list.0.0.mixer.A_log", 2, (int64_t[]){inner, -1}, &tensor));
@@ -198,7 +205,8 @@ static snarm_status read_rates(sn_scorer_weights *sizes, const source *from) {
     if (text == NULL && sizes->branches == 4)
         text = "3,6,12,24";
     if (text == NULL)
-        return sn_error(SNARM_ERROR_FORMAT, "%s: metadata %s is absent, expected the atrous rates of %zu branches",
+        return sn_error(SNARM_ERROR_FORMAT,
+                        "%s: metadata %s is absent, expected the atrous rates of %zu branches",
                         sn_safetensors_path(from->file), key, sizes->branches);
     const char *at = text;
     size_t count = 0;
@@ -206,7 +214,8 @@ static snarm_status read_rates(sn_scorer_weights *sizes, const source *from) {
         char *end;
         long rate = *at >= '0' && *at <= '9' ? strtol(at, &end, 10) : 0;
         if (rate < 1 || rate > SN_RATE_MAX || *end != (count + 1 < sizes->branches ? ',' : '\0'))
-            return sn_error(SNARM_ERROR_FORMAT, "%s: metadata %s is '%s', expected %zu numbers of 1..%d like 3,6,12,24",
+            return sn_error(SNARM_ERROR_FORMAT,
+                            "%s: metadata %s is '%s', expected %zu numbers of 1..%d like 3,6,12,24",
                             sn_safetensors_path(from->file), key, text, sizes->branches, SN_RATE_MAX);
         sizes->rates[count] = (size_t)rate;
         at = end + 1;
@@ -230,7 +239,8 @@ static snarm_status read_values(sn_scorer_weights *w, const source *from, const 
         const bool variance = name > ending && strcmp(weight->name + name - ending, "running_var") == 0;
         for (size_t j = 0; j < weight->count; j++)
             if (!isfinite(weight->data[j]) || (variance && weight->data[j] < 0))
-                return sn_error(SNARM_ERROR_FORMAT, "%s: tensor %s has the value %g at %zu, expected a finite %snumber",
+                return sn_error(SNARM_ERROR_FORMAT,
+                                "%s: tensor %s has the value %g at %zu, expected a finite %snumber",
                                 sn_safetensors_path(from->file), tensors[i]->name, (double)weight->data[j], j,
                                 variance ? "positive " : "");
     }

@@ -39,19 +39,20 @@ typedef struct sn_scorer_weights {
     size_t values_count;
 
     /* The same by their place. */
-    const float *navigator_weight, *navigator_bias; /* (C), (1) */
+    const float *navigator_weight, *navigator_bias;                           /* (C), (1) */
     const float *embed_weight[SN_BRANCHES_MAX], *embed_bias[SN_BRANCHES_MAX]; /* (D, 2C), (D) */
     sn_block_weights *blocks;                                                 /* (branches, depth) */
     const float *norm_weight[SN_BRANCHES_MAX], *norm_bias[SN_BRANCHES_MAX];   /* (D) */
     sn_head_weights *heads;                                                   /* (branches, scans) */
 } sn_scorer_weights;
 
-/* Reads the tensors PREFIXNAME and the metadata scales and self_ratio (PREFIXscales, PREFIXself_ratio; "" for a file of its own). Sizes
- * come from shapes; every tensor is checked. The file is not needed afterwards. */
+/* Reads the tensors PREFIXNAME and the metadata scales and self_ratio (PREFIXscales, PREFIXself_ratio; "" for
+ * a file of its own). Sizes come from shapes; every tensor is checked. The file is not needed afterwards. */
 snarm_status sn_scorer_weights_load(sn_scorer_weights **out, const sn_safetensors *file, const char *prefix);
 void sn_scorer_weights_destroy(sn_scorer_weights *weights);
 
-/* Weights of these sizes (channels to taps and rates set), all values zero, to be filled through table: for training. */
+/* Weights of these sizes (channels to taps and rates set), all values zero, to be filled through table: for
+ * training. */
 snarm_status sn_scorer_weights_create(sn_scorer_weights **out, const sn_scorer_weights *sizes);
 
 #endif

@@ -7,8 +7,15 @@
 #include <string.h>
 
 sn_scorer_weights scorer_paper_sizes(void) {
-    return (sn_scorer_weights){.channels = 512, .embedding = 128, .branches = 4, .depth = 2, .states = 4, .rank = 8,
-                               .taps = 4, .rates = {3, 6, 12, 24}, .reference_ratio = 0.75};
+    return (sn_scorer_weights){.channels = 512,
+                               .embedding = 128,
+                               .branches = 4,
+                               .depth = 2,
+                               .states = 4,
+                               .rank = 8,
+                               .taps = 4,
+                               .rates = {3, 6, 12, 24},
+                               .reference_ratio = 0.75};
 }
 
 static bool ends_with(const char *name, const char *ending) {
@@ -29,7 +36,8 @@ static void fill(const sn_weight *weight, sn_rng *rng) {
     const bool a_log = ends_with(weight->name, "A_log");
     for (size_t i = 0; i < weight->count; i++) {
         float random = (float)(2 * sn_rng_uniform(rng) - 1);
-        weight->data[i] = a_log ? logf((float)(i % (size_t)weight->shape[1]) + 1) + 0.2f * random : centre + reach * random;
+        weight->data[i] =
+            a_log ? logf((float)(i % (size_t)weight->shape[1]) + 1) + 0.2f * random : centre + reach * random;
     }
 }
 
@@ -46,7 +54,8 @@ static snarm_status announce(sn_writer *writer, const sn_scorer_weights *weights
     static const int64_t batches = 1000;
     char text[256] = "";
     for (size_t b = 0; b < weights->branches; b++)
-        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%zu", b > 0 ? "," : "", weights->rates[b]);
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%zu", b > 0 ? "," : "",
+                 weights->rates[b]);
     SN_TRY(sn_writer_metadata(writer, "scales", text));
     if (weights->reference_ratio != 0)
         SN_TRY(sn_writer_metadata_double(writer, "self_ratio", weights->reference_ratio));

@@ -34,7 +34,8 @@ void reference_rms_norm(const float *src, const float *gain, size_t count, doubl
 
 void reference_mixer(size_t length, const sn_mixer_weights *w, const float *src, float *dst) {
     const size_t d = w->embedding, e = 2 * d, states = w->states, projected = w->rank + 2 * states;
-    float *xz = room(length * 2 * e), *x = room(length * e), *bc = room(length * projected), *dt = room(length * e);
+    float *xz = room(length * 2 * e), *x = room(length * e), *bc = room(length * projected),
+          *dt = room(length * e);
     float *y = room(length * e);
     reference_linear(length, d, 2 * e, src, w->in_proj, NULL, xz);
     for (size_t t = 0; t < length; t++)
@@ -86,16 +87,16 @@ static size_t visited(int scan, size_t width, size_t height, size_t t) {
     return scan % 2 == 0 ? t : t % height * width + t / height;
 }
 
-static void block(const sn_block_weights *w, size_t d, size_t width, size_t height, int scan, const uint8_t *reference,
-                  float *residual, float *x) {
+static void block(const sn_block_weights *w, size_t d, size_t width, size_t height, int scan,
+                  const uint8_t *reference, float *residual, float *x) {
     const size_t n = width * height;
     float *normed = room(n * d), *hard = room(n * d), *mixed = room(n * d);
     for (size_t i = 0; i < n * d; i++)
         residual[i] += x[i];
     for (size_t i = 0; i < n; i++)
         reference_rms_norm(residual + i * d, w->norm, d, 1e-5, normed + i * d);
-    conv_rows(d, scan % 2 == 0 ? height : width, scan % 2 == 0 ? width : height, 1, normed, w->conv_weight, w->conv_bias,
-              x);
+    conv_rows(d, scan % 2 == 0 ? height : width, scan % 2 == 0 ? width : height, 1, normed, w->conv_weight,
+              w->conv_bias, x);
     size_t length = 0;
     for (size_t t = 0; t < n; t++)
         if (reference[visited(scan, width, height, t)] == 0)
@@ -115,7 +116,8 @@ static void head(const sn_head_weights *w, size_t width, size_t height, const fl
     for (size_t i = 0; i < n; i++) {
         double logit = w->out_bias[0];
         for (size_t c = 0; c < d; c++) {
-            double value = (hidden[i * d + c] - w->mean[c]) / sqrt(w->variance[c] + 1e-5) * w->gain[c] + w->shift[c];
+            double value =
+                (hidden[i * d + c] - w->mean[c]) / sqrt(w->variance[c] + 1e-5) * w->gain[c] + w->shift[c];
             logit += value > 0 ? value * w->out_weight[c] : 0;
         }
         logits[i] = (float)logit;

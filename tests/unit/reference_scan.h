@@ -1,4 +1,5 @@
-/* Plain C references of the scorer and of the kernels made for it: the words of the method as loops, sums in double. */
+/* Plain C references of the scorer and of the kernels made for it: the words of the method as loops, sums in
+ * double. */
 #ifndef SN_TESTS_REFERENCE_SCAN_H
 #define SN_TESTS_REFERENCE_SCAN_H
 

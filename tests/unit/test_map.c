@@ -23,11 +23,14 @@ static double between(const float *map, int width, int height, double x, double 
 
 START_TEST(from_logits) {
     sn_simd_override((sn_simd_level)_i);
-    static const int shapes[][5] = {{1, 1, 1, 1, 1}, {16, 7, 5, 37, 50}, {3, 2, 9, 1, 4}, {4, 6, 6, 3, 2}, {2, 49, 3, 392, 24}};
+    static const int shapes[][5] = {
+        {1, 1, 1, 1, 1}, {16, 7, 5, 37, 50}, {3, 2, 9, 1, 4}, {4, 6, 6, 3, 2}, {2, 49, 3, 392, 24}};
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
         for (int threads = 1; threads < 4; threads++) {
-            const int maps = shapes[s][0], gw = shapes[s][1], gh = shapes[s][2], w = shapes[s][3], h = shapes[s][4];
-            float *logits = random_floats(&rng, (size_t)(maps * gw * gh)), *map = random_floats(&rng, (size_t)(w * h));
+            const int maps = shapes[s][0], gw = shapes[s][1], gh = shapes[s][2], w = shapes[s][3],
+                      h = shapes[s][4];
+            float *logits = random_floats(&rng, (size_t)(maps * gw * gh)),
+                  *map = random_floats(&rng, (size_t)(w * h));
             float *expected = random_floats(&rng, (size_t)(w * h));
             for (int i = 0; i < maps * gw * gh; i++)
                 logits[i] *= i % 7 == 0 ? 200 : 5;
@@ -115,7 +118,8 @@ START_TEST(smoothing) {
 END_TEST
 
 START_TEST(scores) {
-    static const int shapes[][2] = {{1, 1}, {16, 16}, {17, 16}, {18, 40}, {37, 51}, {7, 30}, {30, 5}, {392, 20}};
+    static const int shapes[][2] = {{1, 1},   {16, 16}, {17, 16}, {18, 40},
+                                    {37, 51}, {7, 30},  {30, 5},  {392, 20}};
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         const int w = shapes[s][0], h = shapes[s][1], ww = w < 16 ? w : 16, wh = h < 16 ? h : 16;
         float *map = random_floats(&rng, (size_t)(w * h)), score;
@@ -156,7 +160,8 @@ START_TEST(wrong_sizes) {
     float value = 0, map[4];
     ck_fails(snarm_map_from_logits(&value, 0, 1, 1, 2, 2, 0, map), SNARM_ERROR_ARGUMENT, "maps is 0");
     ck_fails(snarm_map_from_logits(&value, 1, 0, 1, 2, 2, 0, map), SNARM_ERROR_ARGUMENT, "grid is 0 x 1");
-    ck_fails(snarm_map_from_logits(&value, 1, 1, 1, 2, 70000, 0, map), SNARM_ERROR_ARGUMENT, "map is 2 x 70000");
+    ck_fails(snarm_map_from_logits(&value, 1, 1, 1, 2, 70000, 0, map), SNARM_ERROR_ARGUMENT,
+             "map is 2 x 70000");
     ck_fails(snarm_map_from_logits(NULL, 1, 1, 1, 2, 2, 0, map), SNARM_ERROR_ARGUMENT, "logits is NULL");
     ck_fails(snarm_map_from_patches(&value, 1, -1, 2, 2, 0, map), SNARM_ERROR_ARGUMENT, "1 x -1");
     ck_fails(snarm_map_resize(&value, 1, 1, map, 0, 2), SNARM_ERROR_ARGUMENT, "dst is 0 x 2");

@@ -1,4 +1,5 @@
-/* The residual engine: phi, the navigator's choice, nearest patches of the image, against loops and the published vectors. */
+/* The residual engine: phi, the navigator's choice, nearest patches of the image, against loops and the
+ * published vectors. */
 #include "core/memory.h"
 #include "core/threads.h"
 #include "io/safetensors.h"
@@ -19,9 +20,9 @@ static sn_rng rng;
 
 START_TEST(rounding_of_the_count) {
     ck_assert_uint_eq(sn_reference_count(0.75, 2401), 1801);
-    ck_assert_uint_eq(sn_reference_count(0.75, 2), 2);   /* 1.5 */
-    ck_assert_uint_eq(sn_reference_count(0.75, 6), 4);   /* 4.5 */
-    ck_assert_uint_eq(sn_reference_count(0.75, 10), 8);  /* 7.5 */
+    ck_assert_uint_eq(sn_reference_count(0.75, 2), 2);  /* 1.5 */
+    ck_assert_uint_eq(sn_reference_count(0.75, 6), 4);  /* 4.5 */
+    ck_assert_uint_eq(sn_reference_count(0.75, 10), 8); /* 7.5 */
     ck_assert_uint_eq(sn_reference_count(0.75, 196), 147);
 }
 END_TEST
@@ -46,8 +47,8 @@ START_TEST(choice_of_the_smallest) {
 }
 END_TEST
 
-static int32_t nearest_of(const float *features, size_t patches, size_t channels, const uint8_t *reference, size_t i,
-                          double *distance) {
+static int32_t nearest_of(const float *features, size_t patches, size_t channels, const uint8_t *reference,
+                          size_t i, double *distance) {
     int32_t best = -1;
     *distance = INFINITY;
     for (size_t j = 0; j < patches; j++) {
@@ -62,7 +63,8 @@ static int32_t nearest_of(const float *features, size_t patches, size_t channels
     return best;
 }
 
-/* Patches, channels, and a kind: 0 random, 1 small integers (ties, exact in f32), 2 equal, 3 small differences on a large common part. */
+/* Patches, channels, and a kind: 0 random, 1 small integers (ties, exact in f32), 2 equal, 3 small
+ * differences on a large common part. */
 static void check_intra(size_t patches, size_t channels, int kind) {
     float *features = random_floats(&rng, patches * channels), *common = random_floats(&rng, channels);
     for (size_t i = 0; i < patches * channels; i++)
@@ -87,7 +89,8 @@ static void check_intra(size_t patches, size_t channels, int kind) {
     for (size_t i = 0; i < patches; i++) {
         double best;
         int32_t expected = nearest_of(features, patches, channels, reference, i, &best);
-        ck_assert(found[i] >= 0 && (size_t)found[i] < patches && reference[found[i]] != 0 && found[i] != (int32_t)i);
+        ck_assert(found[i] >= 0 && (size_t)found[i] < patches && reference[found[i]] != 0 &&
+                  found[i] != (int32_t)i);
         if (kind == 1 || kind == 2) {
             ck_assert_int_eq(found[i], expected);
         } else if (found[i] != expected) { /* nearer by less than f32 can tell */
@@ -116,7 +119,8 @@ START_TEST(more_than_one_block) {
 }
 END_TEST
 
-/* Differences whose squares overflow leave no finite value to choose by: the earliest reference patch is taken. */
+/* Differences whose squares overflow leave no finite value to choose by: the earliest reference patch is
+ * taken. */
 START_TEST(overflowing_distances) {
     float features[5] = {-3e38f, 3e38f, -1e38f, 2e38f, 1};
     const uint8_t reference[5] = {1, 1, 0, 1, 0};
@@ -134,7 +138,8 @@ END_TEST
 
 START_TEST(hybrid_of_an_odd_shape) {
     enum { N = 35, C = 14 };
-    float *features = random_floats(&rng, N * C), *inter = random_floats(&rng, N * C), *weight = random_floats(&rng, C);
+    float *features = random_floats(&rng, N * C), *inter = random_floats(&rng, N * C),
+          *weight = random_floats(&rng, C);
     float hybrid[N * 2 * C], u[N], phi[C], q[C], s[N];
     uint8_t reference[N], expected[N];
     snarm_residual_options options;
@@ -164,15 +169,19 @@ START_TEST(hybrid_of_an_odd_shape) {
     }
     ck_ok(snarm_residual_hybrid(engine, features, inter, hybrid, reference, NULL));
     inter[3 * C + 2] = NAN;
-    ck_fails(snarm_residual_hybrid(engine, features, inter, hybrid, reference, u), SNARM_ERROR_ARGUMENT, "inter[3, 2] is");
+    ck_fails(snarm_residual_hybrid(engine, features, inter, hybrid, reference, u), SNARM_ERROR_ARGUMENT,
+             "inter[3, 2] is");
     inter[3 * C + 2] = 1e30f;
-    ck_fails(snarm_residual_hybrid(engine, features, inter, hybrid, reference, u), SNARM_ERROR_ARGUMENT, "waypoint");
+    ck_fails(snarm_residual_hybrid(engine, features, inter, hybrid, reference, u), SNARM_ERROR_ARGUMENT,
+             "waypoint");
     inter[3 * C + 2] = 0, features[N * C - 1] = -INFINITY;
     ck_fails(snarm_residual_hybrid(engine, features, inter, hybrid, reference, u), SNARM_ERROR_ARGUMENT,
              "features[34, 13] is -inf");
     features[N * C - 1] = 3e38f;
-    ck_fails(snarm_residual_hybrid(engine, features, inter, hybrid, reference, u), SNARM_ERROR_ARGUMENT, "hybrid[34, ");
-    ck_fails(snarm_residual_hybrid(engine, features, inter, NULL, reference, u), SNARM_ERROR_ARGUMENT, "hybrid is NULL");
+    ck_fails(snarm_residual_hybrid(engine, features, inter, hybrid, reference, u), SNARM_ERROR_ARGUMENT,
+             "hybrid[34, ");
+    ck_fails(snarm_residual_hybrid(engine, features, inter, NULL, reference, u), SNARM_ERROR_ARGUMENT,
+             "hybrid is NULL");
     snarm_residual_destroy(engine);
     free(features), free(inter), free(weight);
 }
@@ -208,14 +217,16 @@ START_TEST(wrong_options) {
     ck_fails(snarm_residual_create(&engine, NULL, 0, &options), SNARM_ERROR_ARGUMENT, "weight is NULL");
     ck_fails(snarm_residual_create(&engine, weight, NAN, &options), SNARM_ERROR_ARGUMENT, "bias");
     weight[2] = INFINITY;
-    ck_fails(snarm_residual_create(&engine, weight, 0, &options), SNARM_ERROR_ARGUMENT, "weight[0, 2] is inf");
+    ck_fails(snarm_residual_create(&engine, weight, 0, &options), SNARM_ERROR_ARGUMENT,
+             "weight[0, 2] is inf");
     snarm_residual_destroy(NULL);
 }
 END_TEST
 
 START_TEST(inter_residual) {
     enum { N = 9, C = 6, M = 40, K = 3 };
-    float *vectors = random_floats(&rng, M * C), *features = random_floats(&rng, N * C), weight[C] = {0}, inter[N * C];
+    float *vectors = random_floats(&rng, M * C), *features = random_floats(&rng, N * C), weight[C] = {0},
+          inter[N * C];
     int32_t images[M];
     for (int j = 0; j < M; j++)
         images[j] = j / 10;
@@ -252,7 +263,8 @@ START_TEST(inter_residual) {
     snarm_residual_destroy(engine);
     options.channels = 4;
     ck_ok(snarm_residual_create(&engine, weight, 0, &options));
-    ck_fails(snarm_residual_inter(engine, bank, features, -1, inter), SNARM_ERROR_MISMATCH, "6 channels, the engine 4");
+    ck_fails(snarm_residual_inter(engine, bank, features, -1, inter), SNARM_ERROR_MISMATCH,
+             "6 channels, the engine 4");
     ck_fails(snarm_residual_inter(engine, NULL, features, -1, inter), SNARM_ERROR_ARGUMENT, "bank is NULL");
     snarm_residual_destroy(engine), snarm_bank_destroy(bank);
     free(vectors), free(features);
@@ -270,13 +282,15 @@ static void *work(void *data) {
     job *own = data;
     uint8_t reference[150];
     for (int i = 0; i < 3 && own->status == SNARM_OK; i++)
-        own->status = snarm_residual_hybrid(own->engine, own->features, own->inter, own->hybrid, reference, NULL);
+        own->status =
+            snarm_residual_hybrid(own->engine, own->features, own->inter, own->hybrid, reference, NULL);
     return NULL;
 }
 
 START_TEST(many_threads) {
     enum { N = 150, C = 32, THREADS = 4 };
-    float *features = random_floats(&rng, N * C), *inter = random_floats(&rng, N * C), *alone = random_floats(&rng, 2 * N * C);
+    float *features = random_floats(&rng, N * C), *inter = random_floats(&rng, N * C),
+          *alone = random_floats(&rng, 2 * N * C);
     float weight[C] = {0};
     uint8_t reference[N];
     snarm_residual_options options;
@@ -325,7 +339,8 @@ START_TEST(golden) {
     sn_safetensors *weights, *file;
     ck_ok(sn_safetensors_open(&weights, path));
     ck_ok(sn_safetensors_open(&file, shared_file("golden/scorer_small_io.safetensors")));
-    float *weight = values_of(weights, "simple_predictor.weight"), *bias = values_of(weights, "simple_predictor.bias");
+    float *weight = values_of(weights, "simple_predictor.weight"),
+          *bias = values_of(weights, "simple_predictor.bias");
     float *features = values_of(file, "features"), *inter = values_of(file, "inter_residual");
     float *navigator = values_of(file, "navigator"), *mask = values_of(file, "reference_mask");
     float *hybrid = values_of(file, "hybrid");

@@ -1,4 +1,5 @@
-/* The scorer against a plain reference and the published vectors, its files, and its use by several threads. */
+/* The scorer against a plain reference and the published vectors, its files, and its use by several threads.
+ */
 #include "core/memory.h"
 #include "kernel/simd.h"
 #include "make_scorer.h"
@@ -38,12 +39,18 @@ static float *values_of(const sn_safetensors *file, const char *name) {
 START_TEST(mixers) {
     sn_simd_override((sn_simd_level)_i);
     /* D, states, rank, taps, batch, length */
-    static const size_t shapes[][6] = {{1, 1, 1, 1, 1, 1},  {5, 3, 2, 4, 2, 7},   {8, 4, 1, 4, 1, 3},
+    static const size_t shapes[][6] = {{1, 1, 1, 1, 1, 1},   {5, 3, 2, 4, 2, 7},   {8, 4, 1, 4, 1, 3},
                                        {33, 4, 3, 2, 3, 17}, {16, 16, 1, 7, 2, 5}, {20, 64, 5, 4, 1, 9}};
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         const size_t *v = shapes[s], d = v[0], batch = v[4], length = v[5];
-        sn_scorer_weights sizes = {.channels = 2, .embedding = d, .branches = 1, .depth = 1, .states = v[1],
-                                   .rank = v[2], .taps = v[3], .rates = {1}};
+        sn_scorer_weights sizes = {.channels = 2,
+                                   .embedding = d,
+                                   .branches = 1,
+                                   .depth = 1,
+                                   .states = v[1],
+                                   .rank = v[2],
+                                   .taps = v[3],
+                                   .rates = {1}};
         sn_scorer_weights *weights;
         ck_ok(random_scorer_weights(&weights, &sizes, s));
         const sn_mixer_weights *mixer_weights = &weights->blocks[0].mixer;
@@ -67,12 +74,20 @@ END_TEST
 START_TEST(whole_scorer) {
     sn_simd_override((sn_simd_level)_i);
     /* C, D, branches, depth, states, rank, taps; width, height; hard share */
-    static const size_t shapes[][9] = {{10, 12, 4, 2, 4, 1, 4, 7, 5}, {6, 16, 2, 1, 3, 2, 2, 5, 9},
-                                       {2, 5, 1, 3, 5, 1, 4, 2, 3},   {16, 32, 4, 2, 4, 2, 4, 11, 11}};
+    static const size_t shapes[][9] = {{10, 12, 4, 2, 4, 1, 4, 7, 5},
+                                       {6, 16, 2, 1, 3, 2, 2, 5, 9},
+                                       {2, 5, 1, 3, 5, 1, 4, 2, 3},
+                                       {16, 32, 4, 2, 4, 2, 4, 11, 11}};
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         const size_t *v = shapes[s], width = v[7], height = v[8], patches = width * height;
-        sn_scorer_weights sizes = {.channels = v[0], .embedding = v[1], .branches = v[2], .depth = v[3], .states = v[4],
-                                   .rank = v[5], .taps = v[6], .rates = {3, 1, 12, 2}};
+        sn_scorer_weights sizes = {.channels = v[0],
+                                   .embedding = v[1],
+                                   .branches = v[2],
+                                   .depth = v[3],
+                                   .states = v[4],
+                                   .rank = v[5],
+                                   .taps = v[6],
+                                   .rates = {3, 1, 12, 2}};
         sn_scorer_weights *weights;
         ck_ok(random_scorer_weights(&weights, &sizes, 100 + s));
         snarm_scorer_options options;
@@ -98,8 +113,15 @@ END_TEST
 
 START_TEST(ratios_and_info) {
     const char *path = scratch_file("small.safetensors");
-    sn_scorer_weights sizes = {.channels = 4, .embedding = 8, .branches = 4, .depth = 1, .states = 4, .rank = 1,
-                               .taps = 4, .rates = {3, 6, 12, 24}, .reference_ratio = 0.5};
+    sn_scorer_weights sizes = {.channels = 4,
+                               .embedding = 8,
+                               .branches = 4,
+                               .depth = 1,
+                               .states = 4,
+                               .rank = 1,
+                               .taps = 4,
+                               .rates = {3, 6, 12, 24},
+                               .reference_ratio = 0.5};
     ck_ok(make_scorer(path, &sizes, 5));
     snarm_scorer_options options;
     snarm_scorer_options_init(&options);
@@ -167,11 +189,18 @@ static snarm_status open_scorer(const char *path) {
     return status;
 }
 
-/* Each tensor left out, and each of a wrong shape or with a value that is none, is one error that names it. */
+/* Each tensor left out, and each of a wrong shape or with a value that is none, is one error that names it.
+ */
 START_TEST(wrong_files) {
     const char *path = scratch_file("wrong.safetensors");
-    sn_scorer_weights sizes = {.channels = 4, .embedding = 3, .branches = 2, .depth = 2, .states = 4, .rank = 1,
-                               .taps = 4, .rates = {3, 6}};
+    sn_scorer_weights sizes = {.channels = 4,
+                               .embedding = 3,
+                               .branches = 2,
+                               .depth = 2,
+                               .states = 4,
+                               .rank = 1,
+                               .taps = 4,
+                               .rates = {3, 6}};
     sn_scorer_weights *weights;
     ck_ok(random_scorer_weights(&weights, &sizes, 6));
     ck_ok(write_scorer(path, weights, NULL));
@@ -186,13 +215,12 @@ START_TEST(wrong_files) {
             ck_fails(open_scorer(path), SNARM_ERROR_FORMAT, "scales is '3,6', expected 1 numbers");
         else if (!counts)
             ck_fails(open_scorer(path), SNARM_ERROR_FORMAT, weight->name);
-        /* One more dimension. */
-        weight->shape[weight->dims++] = 1;
-        if (weight->dims < 4) {
+        if (weight->dims < 4) { /* one dimension more */
+            weight->shape[weight->dims++] = 1;
             ck_ok(write_scorer(path, weights, NULL));
             ck_fails(open_scorer(path), SNARM_ERROR_FORMAT, weight->name);
+            weight->dims--;
         }
-        weight->dims--;
         float kept = weight->data[weight->count - 1];
         weight->data[weight->count - 1] = NAN;
         ck_ok(write_scorer(path, weights, NULL));
@@ -210,8 +238,14 @@ START_TEST(wrong_files) {
 END_TEST
 
 static void write_with_scales(const char *path, const char *scales, const char *ratio) {
-    sn_scorer_weights sizes = {.channels = 4, .embedding = 2, .branches = 2, .depth = 1, .states = 1, .rank = 1,
-                               .taps = 1, .rates = {1, 2}};
+    sn_scorer_weights sizes = {.channels = 4,
+                               .embedding = 2,
+                               .branches = 2,
+                               .depth = 1,
+                               .states = 1,
+                               .rank = 1,
+                               .taps = 1,
+                               .rates = {1, 2}};
     sn_scorer_weights *weights;
     ck_ok(random_scorer_weights(&weights, &sizes, 7));
     sn_writer *writer;
@@ -257,7 +291,8 @@ START_TEST(part_of_a_file) {
     write_with_scales(path, "7,2", "0.5");
     ck_ok(open_part(path, &rate, &ratio));
     ck_assert(rate == 7 && ratio == 0.5);
-    static const char *const wrong[] = {"7", "7,", "7,2,", "7,2,3", "7,-2", "7, 2", "0,2", "7,513", "7;2", "", "x,2"};
+    static const char *const wrong[] = {"7",   "7,",    "7,2,", "7,2,3", "7,-2", "7, 2",
+                                        "0,2", "7,513", "7;2",  "",      "x,2"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         write_with_scales(path, wrong[i], NULL);
         ck_fails(open_part(path, &rate, &ratio), SNARM_ERROR_FORMAT, "detector.scales");
@@ -324,13 +359,24 @@ START_TEST(golden_mixer) {
     float *in = values_of(file, "w.in_proj.weight"), *conv = values_of(file, "w.conv1d.weight");
     float *conv_bias = values_of(file, "w.conv1d.bias"), *x = values_of(file, "w.x_proj.weight");
     float *dt = values_of(file, "w.dt_proj.weight"), *dt_bias = values_of(file, "w.dt_proj.bias");
-    float *a_log = values_of(file, "w.A_log"), *skip = values_of(file, "w.D"), *out = values_of(file, "w.out_proj.weight");
+    float *a_log = values_of(file, "w.A_log"), *skip = values_of(file, "w.D"),
+          *out = values_of(file, "w.out_proj.weight");
     float *src = values_of(file, "input"), *expected = values_of(file, "output"), *scratch;
     const sn_tensor *shape = sn_safetensors_find(file, "input");
     size_t batch = (size_t)shape->shape[0], length = (size_t)shape->shape[1], d = (size_t)shape->shape[2];
-    sn_mixer_weights weights = {.embedding = d, .states = 4, .rank = (d + 15) / 16, .taps = 4, .in_proj = in,
-                                .conv_weight = conv, .conv_bias = conv_bias, .x_proj = x, .dt_weight = dt,
-                                .dt_bias = dt_bias, .a_log = a_log, .skip = skip, .out_proj = out};
+    sn_mixer_weights weights = {.embedding = d,
+                                .states = 4,
+                                .rank = (d + 15) / 16,
+                                .taps = 4,
+                                .in_proj = in,
+                                .conv_weight = conv,
+                                .conv_bias = conv_bias,
+                                .x_proj = x,
+                                .dt_weight = dt,
+                                .dt_bias = dt_bias,
+                                .a_log = a_log,
+                                .skip = skip,
+                                .out_proj = out};
     sn_mixer *mixer;
     ck_ok(sn_mixer_create(&mixer, &weights, batch, length));
     ck_ok(sn_alloc(&scratch, sn_mixer_scratch(mixer), sizeof *scratch, "scratch"));
@@ -338,7 +384,8 @@ START_TEST(golden_mixer) {
     ck_ok(sn_mixer_run(mixer, stream, src, scratch, dst));
     ck_assert_double_lt(largest_relative_error(dst, expected, shape->count), 1e-5);
     sn_mixer_destroy(mixer), sn_safetensors_close(file), sn_free(scratch);
-    free(in), free(conv), free(conv_bias), free(x), free(dt), free(dt_bias), free(a_log), free(skip), free(out);
+    free(in), free(conv), free(conv_bias), free(x), free(dt), free(dt_bias), free(a_log), free(skip),
+        free(out);
     free(src), free(expected), free(dst);
 }
 END_TEST

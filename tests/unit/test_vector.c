@@ -1,4 +1,5 @@
-/* The vector kernels of rows and scans at each level, against their definitions, for every length around the vectors'. */
+/* The vector kernels of rows and scans at each level, against their definitions, for every length around the
+ * vectors'. */
 #include "kernel/finite.h"
 #include "kernel/simd.h"
 #include "reference.h"
@@ -15,8 +16,10 @@ START_TEST(rows) {
     sn_simd_override((sn_simd_level)_i);
     const sn_simd *simd = sn_simd_table();
     for (size_t count = 1; count < 100; count++) {
-        float *a = random_floats(&rng, count), *b = random_floats(&rng, count), *gain = random_floats(&rng, count);
-        float *shift = random_floats(&rng, count), *dst = random_floats(&rng, count + 1), *expected = random_floats(&rng, count);
+        float *a = random_floats(&rng, count), *b = random_floats(&rng, count),
+              *gain = random_floats(&rng, count);
+        float *shift = random_floats(&rng, count), *dst = random_floats(&rng, count + 1),
+              *expected = random_floats(&rng, count);
         float *sum = random_floats(&rng, count);
         dst[count] = 7; /* must stay */
         for (size_t i = 0; i < count; i++)
@@ -71,9 +74,22 @@ START_TEST(softplus_and_silu) {
     const double silu = reference_sigmoid(1);
     for (double v = -80; v < 200; v += 0.037) {
         float x = 1, dt = (float)v, gate = 1, b = 1, c = 1, a = -1, skip = 0, y;
-        const sn_scan scan = {.length = 1, .channels = 1, .states = 1, .x = &x, .dt = &dt, .gate = &gate, .b = &b, .c = &c,
-                              .a = &a, .skip = &skip, .y = &y, .x_stride = 1, .dt_stride = 1, .gate_stride = 1,
-                              .bc_stride = 1, .y_stride = 1};
+        const sn_scan scan = {.length = 1,
+                              .channels = 1,
+                              .states = 1,
+                              .x = &x,
+                              .dt = &dt,
+                              .gate = &gate,
+                              .b = &b,
+                              .c = &c,
+                              .a = &a,
+                              .skip = &skip,
+                              .y = &y,
+                              .x_stride = 1,
+                              .dt_stride = 1,
+                              .gate_stride = 1,
+                              .bc_stride = 1,
+                              .y_stride = 1};
         simd->selective_scan(&scan, 0, 1);
         double exact = ((double)dt > 30 ? (double)dt : log1p(exp(dt))) * silu;
         ck_assert_double_lt(fabs(y - exact), 1e-6 * exact);
@@ -91,16 +107,32 @@ START_TEST(scans) {
     const sn_simd *simd = sn_simd_table();
     for (size_t channels = 1; channels < 40; channels += 3)
         for (size_t states = 1; states <= SN_SCAN_STATES_MAX; states += states < 5 ? 1 : 59) {
-            const size_t length = 1 + channels % 6, stride = channels + 2, pairs = 2 * states + 1, all = length * stride;
-            float *x = random_floats(&rng, all), *dt = random_floats(&rng, all), *gate = random_floats(&rng, all);
+            const size_t length = 1 + channels % 6, stride = channels + 2, pairs = 2 * states + 1,
+                         all = length * stride;
+            float *x = random_floats(&rng, all), *dt = random_floats(&rng, all),
+                  *gate = random_floats(&rng, all);
             float *bc = random_floats(&rng, length * pairs), *a = random_floats(&rng, states * channels);
-            float *skip = random_floats(&rng, channels), *y = random_floats(&rng, all), *before = malloc(all * sizeof *y);
+            float *skip = random_floats(&rng, channels), *y = random_floats(&rng, all),
+                  *before = malloc(all * sizeof *y);
             memcpy(before, y, all * sizeof *y);
             for (size_t i = 0; i < states * channels; i++)
                 a[i] = -1 - a[i] * a[i];
-            const sn_scan scan = {.length = length, .channels = channels, .states = states, .x = x, .dt = dt, .gate = gate,
-                                  .b = bc, .c = bc + states, .a = a, .skip = skip, .y = y, .x_stride = stride,
-                                  .dt_stride = stride, .gate_stride = stride, .bc_stride = pairs, .y_stride = stride};
+            const sn_scan scan = {.length = length,
+                                  .channels = channels,
+                                  .states = states,
+                                  .x = x,
+                                  .dt = dt,
+                                  .gate = gate,
+                                  .b = bc,
+                                  .c = bc + states,
+                                  .a = a,
+                                  .skip = skip,
+                                  .y = y,
+                                  .x_stride = stride,
+                                  .dt_stride = stride,
+                                  .gate_stride = stride,
+                                  .bc_stride = pairs,
+                                  .y_stride = stride};
             const size_t begin = channels / 4;
             simd->selective_scan(&scan, begin, channels);
             for (size_t c = 0; c < stride; c++) {
