@@ -1,10 +1,12 @@
 /* libsnarm: the backbone, a frozen pretrained network that turns a picture into patch features.
  *
  * Two families behind one handle, told apart by the tensors' names in the file:
- *   ViT  DINOv2 and DINOv2 with registers (Meta, timm and Hugging Face names), plain ViTs (timm names)
+ *   ViT  DINOv2 and DINOv2 with registers, plain ViTs (Meta, timm and Hugging Face names)
  *   CNN  ResNet-18/34/50/101 and WideResNet-50-2 (torchvision and timm names)
  * Files are safetensors with F32, F16 or BF16 tensors, as published. The file's metadata may set image_mean and
- * image_std ("0.5,0.5,0.5"), heads and norm_eps; else ImageNet's mean and std, heads of 64 channels and 1e-6 hold.
+ * image_std ("0.5,0.5,0.5"), heads, norm_eps and licence; else ImageNet's mean and std, heads of 64 channels and 1e-6 (1e-12 for
+ * Hugging Face's plain ViTs) hold. A ViT's positions are interpolated bicubically where the input's grid is not the file's:
+ * with DINOv2's offset of 0.1 where there are registers, or LayerScale and patches of 14; else from size to size.
  */
 #ifndef SNARM_BACKBONE_H
 #define SNARM_BACKBONE_H
@@ -24,14 +26,14 @@ enum { SNARM_LAYERS_MAX = 64 };
 typedef struct snarm_backbone_options {
     size_t struct_size;
     int32_t width, height; /* pixels of the network's input; default 392, rounded to the nearest multiple of the patch
-                              (ViT) or of 8 (CNN); a value given must be such a multiple; 32..4,096 */
+                              (ViT; 384 for patches of 16) or of 8 (CNN); a value given must be such a multiple; 32..4,096 */
     int32_t layers[SNARM_LAYERS_MAX]; /* which outputs are used, with layer_count: blocks of a ViT counted from 0,
                                          stages 1..4 of a CNN; ascending. Default: a ViT's blocks 1..8 of 12, 2..17 of 24
                                          ((depth + 6) / 12 first, 2/3 of the depth in all); a CNN's stages 2 and 3.
                                          The network is never run past the last one. */
     int32_t layer_count;  /* 0: default layers */
     int32_t groups;       /* a ViT's layers are averaged in so many groups of consecutive ones; default 2, must divide
-                             layer_count; each stage of a CNN is a group of its own (the option is ignored) */
+                             layer_count (1 if that is 1); each stage of a CNN is a group of its own (the option is ignored) */
     int32_t channels;     /* C, feature channels; default 512: each group is mean-pooled to 1,024 channels, the groups are
                              concatenated and pooled to C; 8..4,096. -1: no pooling, C = sum of the groups' channels */
     int32_t neighbourhood; /* mean over a square of so many grid positions around each (PatchCore's), before the groups meet;

@@ -13,7 +13,8 @@
 typedef struct sn_attention sn_attention;
 snarm_status sn_attention_create(sn_attention **out, size_t tokens, size_t heads, size_t head_size);
 void sn_attention_destroy(sn_attention *attention);
-/* Floats of scratch memory that a run needs: the scores of the heads computed at a time. */
+/* Floats of scratch memory that a run needs: for each thread entered at creation, the scores of some queries of a head. It grows
+ * with the tokens, not with their square. */
 size_t sn_attention_scratch(const sn_attention *attention);
 snarm_status sn_attention_run(const sn_attention *attention, sn_stream *stream, const float *qkv, float *scratch,
                               float *dst);

@@ -9,6 +9,8 @@ struct sn_stream {
     dnnl_stream_t stream;
     void *scratchpad;
     size_t scratchpad_bytes;
+    sn_stream **members; /* for operations whose threads work apart */
+    size_t member_count;
 };
 
 snarm_status sn_dnnl_error(dnnl_status_t status, const char *call) {
@@ -54,9 +56,28 @@ snarm_status sn_stream_create(sn_stream **out) {
 void sn_stream_destroy(sn_stream *stream) {
     if (stream == NULL)
         return;
+    for (size_t i = 0; i < stream->member_count; i++)
+        sn_stream_destroy(stream->members[i]);
+    sn_free(stream->members);
     dnnl_stream_destroy(stream->stream);
     sn_free(stream->scratchpad);
     sn_free(stream);
+}
+
+snarm_status sn_stream_reserve_members(sn_stream *stream, size_t count) {
+    if (stream->member_count >= count)
+        return SNARM_OK;
+    SN_TRY(sn_resize(&stream->members, stream->member_count * sizeof *stream->members, count, sizeof *stream->members,
+                     "streams of threads"));
+    while (stream->member_count < count) {
+        SN_TRY(sn_stream_create(&stream->members[stream->member_count]));
+        stream->member_count++;
+    }
+    return SNARM_OK;
+}
+
+sn_stream *sn_stream_member(sn_stream *stream, size_t index) {
+    return stream->members[index];
 }
 
 snarm_status sn_attributes(dnnl_primitive_attr_t *out, dnnl_post_ops_t post_ops) {
