@@ -58,6 +58,7 @@ typedef struct snarm_backbone_info {
     int32_t width, height;           /* pixels of the input */
     int32_t grid_width, grid_height; /* patches: width / 8 and height / 8, rounded down */
     int32_t channels;                /* C */
+    int32_t pooled;                  /* 1: channels were mean-pooled to C, 0: C is the sum of the groups' */
     int32_t layer_count;
     int32_t layers[SNARM_LAYERS_MAX];
     int32_t groups, neighbourhood, threads;

@@ -70,8 +70,8 @@ typedef struct snarm_coreset_options {
 SNARM_API void snarm_coreset_options_init(snarm_coreset_options *options);
 
 /* Greedy k-centre selection: from a random first vector on, always the one farthest from all chosen before (ties to the smaller
- * index). Same result as the plain loop over all pairs, without most of its work: a cluster is passed over where the triangle
- * inequality shows that none of its members can be nearer to the new centre.
+ * index). Same result as the plain loop over all pairs, without most of its work: distances are brought up to date only
+ * for vectors that might be the farthest.
  *   vectors   (count, channels) floats, finite
  *   target    how many to choose; at least 1; more than count: all are chosen, in order
  *   selected  receives min(target, count) indices, in the order of choice; the caller's

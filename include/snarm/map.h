@@ -23,8 +23,9 @@ SNARM_API snarm_status snarm_map_from_patches(const float *patches, int32_t grid
  *   sigma  pixels; 0 does nothing; at most 64; the paper's is 4 */
 SNARM_API snarm_status snarm_map_smooth(float *map, int32_t width, int32_t height, double sigma, int32_t threads);
 
-/* The image score: the largest mean of a 16 x 16 window, windows 2 pixels apart from the top left; of the whole map
- * where it is smaller than a window. x and y, if not NULL, receive the centre of that window in pixels of the map. */
+/* The image score: the largest mean of a 16 x 16 window, windows 2 pixels apart from the top left, the first of equals; a
+ * side of the map shorter than 16 is the window's side. The paper takes it of the smoothed map. x and y, if not NULL, receive the centre of that window in pixels of the map.
+ * SNARM_ERROR_ARGUMENT if a value is not finite. */
 SNARM_API snarm_status snarm_map_score(const float *map, int32_t width, int32_t height, float *score, int32_t *x,
                                        int32_t *y);
 

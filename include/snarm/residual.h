@@ -28,7 +28,7 @@ typedef struct snarm_residual_options {
     int32_t channels;       /* C; required; even, 2..4,096 */
     int32_t neighbours;     /* k; default 3; 1..64 */
     double reference_ratio; /* rho; default 0.75; above 0, below 1, and at least 2 patches in the reference set */
-    double scale;           /* both residuals are multiplied by it before phi; default 1; above 0 */
+    double scale;           /* both residuals are multiplied by it before phi; default 1; 1e-18..1e18 */
     int32_t threads;        /* default 0: snarm_default_threads(); 1..64 */
 } snarm_residual_options;
 SNARM_API void snarm_residual_options_init(snarm_residual_options *options);
@@ -41,7 +41,9 @@ SNARM_API void snarm_residual_destroy(snarm_residual *engine);
 /* The inter-residual of every patch.
  *   features  (N, C) floats
  *   exclude   image index whose bank vectors are passed over (leave-one-image-out), or -1
- *   inter     (N, C) floats, not scaled */
+ *   inter     (N, C) floats, not scaled
+ * SNARM_ERROR_MISMATCH if the bank's channels are not the engine's; SNARM_ERROR_ARGUMENT if a feature is not finite or the bank has
+ * fewer than k vectors that are not excluded. */
 SNARM_API snarm_status snarm_residual_inter(const snarm_residual *engine, const snarm_bank *bank, const float *features,
                                             int32_t exclude, float *inter);
 
@@ -50,7 +52,8 @@ SNARM_API snarm_status snarm_residual_inter(const snarm_residual *engine, const 
  *   hybrid     (N, 2C) floats
  *   reference  (N) bytes: 1 on the reference set, 0 on hard patches
  *   navigator  (N) floats u, or NULL
- * SNARM_ERROR_ARGUMENT if a value is not finite. */
+ * SNARM_ERROR_ARGUMENT if a value is not finite, or so large that its square is not; what hybrid then holds is undefined. Any number of
+ * threads may call it, and snarm_residual_inter, on one engine at the same time; results do not depend on that. */
 SNARM_API snarm_status snarm_residual_hybrid(const snarm_residual *engine, const float *features, const float *inter,
                                              float *hybrid, uint8_t *reference, float *navigator);
 

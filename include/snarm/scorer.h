@@ -19,7 +19,8 @@ typedef struct snarm_scorer snarm_scorer;
 typedef struct snarm_scorer_options {
     size_t struct_size;
     int32_t grid_width, grid_height; /* patches; required; 2..512 each */
-    double reference_ratio; /* rho, must be the residual engine's; default: the file's self_ratio, else 0.75 */
+    double reference_ratio; /* rho, must be the residual engine's; default: the file's self_ratio, else 0.75;
+                               above 0, below 1 */
     int32_t threads;        /* default 0: snarm_default_threads(); 1..64 */
 } snarm_scorer_options;
 SNARM_API void snarm_scorer_options_init(snarm_scorer_options *options);
@@ -40,13 +41,16 @@ typedef struct snarm_scorer_info {
 } snarm_scorer_info;
 SNARM_API snarm_status snarm_scorer_get_info(const snarm_scorer *scorer, snarm_scorer_info *info);
 
-/* The navigator's weights for snarm_residual_create: *weight has C floats, the handle's, valid as long as it. */
+/* The file's rates are its metadata "scales" ("3,6,12,24", the default of four branches), its ratio is "self_ratio".
+ *
+ * The navigator's weights for snarm_residual_create: *weight has C floats, the handle's, valid as long as it. */
 SNARM_API snarm_status snarm_scorer_navigator(const snarm_scorer *scorer, const float **weight, float *bias);
 
 /* Logits of one picture.
  *   hybrid     (N, 2C) floats of snarm_residual_hybrid, N = grid_width * grid_height
  *   reference  (N) bytes, 1 on the reference set; exactly N - round(ratio * N) zeros
  *   logits     (maps, N) floats: map branch * scans + scan, each in image order
+ * SNARM_ERROR_ARGUMENT if a value of hybrid is not finite or reference is not such a mask.
  * Any number of threads may call it on one handle at the same time; results do not depend on that. */
 SNARM_API snarm_status snarm_scorer_logits(const snarm_scorer *scorer, const float *hybrid, const uint8_t *reference,
                                            float *logits);

@@ -76,6 +76,19 @@ static snarm_status complete(snarm_bank *bank, const snarm_bank_options *given) 
     return status;
 }
 
+/* The end of making a bank over arrays that are already in place. */
+static snarm_status finish(snarm_bank **out, snarm_bank *bank, const snarm_bank_options *options) {
+    snarm_status status = check_size(bank->count, bank->channels);
+    if (status == SNARM_OK)
+        status = complete(bank, options);
+    if (status != SNARM_OK) {
+        snarm_bank_destroy(bank);
+        return status;
+    }
+    *out = bank;
+    return SNARM_OK;
+}
+
 snarm_status sn_bank_create_view(snarm_bank **out, const float *vectors, const int32_t *images, size_t count,
                                  int32_t channels, const snarm_bank_options *options, sn_safetensors *file) {
     *out = NULL;
@@ -85,16 +98,23 @@ snarm_status sn_bank_create_view(snarm_bank **out, const float *vectors, const i
         sn_safetensors_close(file);
         return status;
     }
-    bank->count = count, bank->channels = channels, bank->vectors = vectors, bank->images = images, bank->file = file;
-    status = check_size(count, channels);
-    if (status == SNARM_OK)
-        status = complete(bank, options);
+    *bank = (snarm_bank){.count = count, .channels = channels, .vectors = vectors, .images = images, .file = file};
+    return finish(out, bank, options);
+}
+
+snarm_status sn_bank_adopt(snarm_bank **out, float *vectors, int32_t *images, size_t count, int32_t channels,
+                           const snarm_bank_options *options) {
+    *out = NULL;
+    snarm_bank *bank;
+    snarm_status status = sn_alloc_zeroed(&bank, 1, sizeof *bank, "bank");
     if (status != SNARM_OK) {
-        snarm_bank_destroy(bank);
+        sn_free(vectors);
+        sn_free(images);
         return status;
     }
-    *out = bank;
-    return SNARM_OK;
+    *bank = (snarm_bank){.count = count, .channels = channels, .vectors = vectors, .images = images,
+                         .owned_vectors = vectors, .owned_images = images};
+    return finish(out, bank, options);
 }
 
 /* One part of a bank in the making. */
@@ -141,14 +161,11 @@ static snarm_status create_from_parts(snarm_bank **out, const part *parts, size_
         status = check_size(bank->count, channels);
     if (status == SNARM_OK)
         status = fill(bank, parts, part_count);
-    if (status == SNARM_OK)
-        status = complete(bank, options);
     if (status != SNARM_OK) {
         snarm_bank_destroy(bank);
         return status;
     }
-    *out = bank;
-    return SNARM_OK;
+    return finish(out, bank, options);
 }
 
 snarm_status snarm_bank_create(snarm_bank **out, const float *vectors, const int32_t *images, size_t count,

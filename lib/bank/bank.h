@@ -43,6 +43,10 @@ struct snarm_bank {
 snarm_status sn_bank_create_view(snarm_bank **out, const float *vectors, const int32_t *images, size_t count,
                                  int32_t channels, const snarm_bank_options *options, sn_safetensors *file);
 
+/* A bank that takes over arrays of sn_alloc, also on failure. */
+snarm_status sn_bank_adopt(snarm_bank **out, float *vectors, int32_t *images, size_t count, int32_t channels,
+                           const snarm_bank_options *options);
+
 /* Announces the tensors prefix + "vectors" and prefix + "images". */
 snarm_status sn_bank_write(const snarm_bank *bank, sn_writer *writer, const char *prefix);
 /* A bank of those tensors of an open file, which must outlive it. */

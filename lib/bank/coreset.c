@@ -1,12 +1,12 @@
-/* Greedy k-centre selection with the triangle inequality.
+/* Greedy k-centre selection, lazily.
  *
- * Every point belongs to its nearest centre so far. A new centre c can only take a point p of the cluster of centre a
- * if |p - c| < |p - a|; since |p - c| >= |a - c| - |p - a|, a point with |a - c| >= 2 |p - a| keeps its centre, and
- * a cluster whose farthest member does so need not be looked at. The comparisons leave a margin far above the
- * rounding of the distances, so the selection is the plain loop's, to the last index.
+ * The plain loop brings the distance of every point up to date after every new centre. But the distance of a point to its
+ * nearest centre only shrinks, so one that is out of date is still an upper bound: a point need not be looked at before its
+ * bound is the largest of all. Then it meets, in one run over packed centres, those that it has missed; if its distance still is
+ * the largest, it is the next centre. Points of dense regions lie near an early centre and are hardly ever looked at again.
+ * The selection is the plain loop's to the last index: the same distances are compared, only fewer.
  *
- * Each thread owns a range of the points, and keeps its own member lists and farthest members of all clusters: it
- * meets a new centre without asking the others. */
+ * Each thread owns a range of the points, with a heap of their bounds: it finds its farthest point without asking the others. */
 #include "bank/coreset.h"
 
 #include "core/memory.h"
@@ -19,155 +19,100 @@
 #include <string.h>
 #include <time.h>
 
-enum { STREAM_OF_FIRST = 2, NOBODY = -1 };
-static const double MARGIN = 1 + 1e-5; /* f32 distances of 4,096 dimensions are good to about 1e-6 */
-
-/* One thread's clusters. farthest is the member's own distance; -1 for an empty cluster. */
-typedef struct share {
-    int32_t *head;     /* (target) first member of each cluster, or NOBODY */
-    float *farthest;   /* (target) distance of the farthest member */
-    int32_t *farthest_member;
-} share;
+enum { STREAM_OF_FIRST = 2, LANES = SN_CENTRE_LANES };
 
 typedef struct greedy {
     const float *points;
     size_t count, dimensions;
     const sn_simd *simd;
-    float *distance; /* (count) to the nearest centre so far */
-    int32_t *next;   /* (count) next member of the same cluster, or NOBODY */
-    float *centres;  /* (target, dimensions) */
-    float *between;  /* (target) distance of the new centre to each older one */
+    float *bound;    /* (count) squared distance to the nearest of the centres met so far */
+    int32_t *met;    /* (count) how many centres that are, the first ones */
+    int32_t *heaps;  /* (count) points of each share, the largest bound first */
+    float *centres;  /* blocks of LANES centres, (dimensions, LANES) each, as sn_simd.nearest takes them */
     size_t centre_count;
-    share shares[SN_THREADS_MAX];
-    size_t shares_used, range; /* points of a share */
-    size_t best[SN_THREADS_MAX];
-    float best_distance[SN_THREADS_MAX];
+    size_t shares, range; /* points of a share */
+    size_t farthest[SN_THREADS_MAX];
 } greedy;
 
-static void measure_centres(void *context, size_t begin, size_t end, int thread) {
-    (void)thread;
-    greedy *g = context;
-    const float *new_centre = g->centres + g->centre_count * g->dimensions;
-    for (size_t i = begin; i < end; i++)
-        g->between[i] = sqrtf(g->simd->squared_distance(g->centres + i * g->dimensions, new_centre, g->dimensions));
+/* Whether point a comes before b: farther, or as far and of smaller index. */
+static bool before(const greedy *g, int32_t a, int32_t b) {
+    return g->bound[a] > g->bound[b] || (g->bound[a] == g->bound[b] && a < b);
 }
 
-/* Walks the members of cluster a: those nearer to the new centre move to its list. */
-static void meet_cluster(greedy *g, share *own, size_t a) {
-    const size_t fresh = g->centre_count;
-    const float *new_centre = g->centres + fresh * g->dimensions;
-    const float reach = (float)(g->between[a] / (2 * MARGIN));
-    int32_t *link = &own->head[a];
-    float farthest = -1;
-    int32_t member = NOBODY;
-    while (*link != NOBODY) {
-        const int32_t p = *link;
-        float distance = g->distance[p];
-        if (distance > reach) {
-            const float moved =
-                sqrtf(g->simd->squared_distance(g->points + (size_t)p * g->dimensions, new_centre, g->dimensions));
-            if (moved < distance) {
-                *link = g->next[p];
-                g->next[p] = own->head[fresh];
-                own->head[fresh] = p;
-                g->distance[p] = moved;
-                if (moved > own->farthest[fresh] ||
-                    (moved == own->farthest[fresh] && p < own->farthest_member[fresh])) {
-                    own->farthest[fresh] = moved;
-                    own->farthest_member[fresh] = p;
-                }
-                continue;
-            }
+static void sift_down(const greedy *g, int32_t *heap, size_t count, size_t at) {
+    const int32_t moved = heap[at];
+    for (size_t child; (child = 2 * at + 1) < count; at = child) {
+        if (child + 1 < count && before(g, heap[child + 1], heap[child]))
+            child++;
+        if (!before(g, heap[child], moved))
+            break;
+        heap[at] = heap[child];
+    }
+    heap[at] = moved;
+}
+
+/* Lets point meet the centres that it has missed. */
+static void catch_up(greedy *g, int32_t point) {
+    const float nearest = g->simd->nearest(g->points + (size_t)point * g->dimensions, g->centres,
+                                           (size_t)g->met[point], g->centre_count, g->dimensions);
+    if (nearest < g->bound[point])
+        g->bound[point] = nearest;
+    g->met[point] = (int32_t)g->centre_count;
+}
+
+static size_t share_size(const greedy *g, size_t share) {
+    const size_t first = share * g->range;
+    return g->count - first < g->range ? g->count - first : g->range;
+}
+
+/* The first centre is met by all; then the heaps are made. */
+static void start_shares(void *context, size_t begin, size_t end, int thread) {
+    (void)thread;
+    greedy *g = context;
+    for (size_t share = begin; share < end; share++) {
+        const size_t size = share_size(g, share);
+        int32_t *heap = g->heaps + share * g->range;
+        for (size_t i = 0; i < size; i++) {
+            const int32_t point = (int32_t)(share * g->range + i);
+            g->bound[point] = INFINITY;
+            g->met[point] = 0;
+            catch_up(g, point);
+            heap[i] = point;
         }
-        if (distance > farthest || (distance == farthest && p < member))
-            farthest = distance, member = p;
-        link = &g->next[p];
-    }
-    own->farthest[a] = farthest;
-    own->farthest_member[a] = member;
-}
-
-static void meet_centre(void *context, size_t begin, size_t end, int thread) {
-    (void)thread;
-    greedy *g = context;
-    for (size_t s = begin; s < end; s++) {
-        share *own = &g->shares[s];
-        const size_t fresh = g->centre_count;
-        own->head[fresh] = NOBODY;
-        own->farthest[fresh] = -1;
-        own->farthest_member[fresh] = NOBODY;
-        for (size_t a = 0; a < fresh; a++)
-            if (own->farthest[a] * (2 * MARGIN) > g->between[a])
-                meet_cluster(g, own, a);
-        float best = -1;
-        int32_t member = NOBODY;
-        for (size_t a = 0; a <= fresh; a++)
-            if (own->farthest[a] > best || (own->farthest[a] == best && own->farthest_member[a] < member))
-                best = own->farthest[a], member = own->farthest_member[a];
-        g->best[s] = (size_t)member;
-        g->best_distance[s] = best;
+        for (size_t i = size / 2; i-- > 0;)
+            sift_down(g, heap, size, i);
     }
 }
 
-/* The first centre's cluster is everything. */
-static void meet_first(void *context, size_t begin, size_t end, int thread) {
+static void find_farthest(void *context, size_t begin, size_t end, int thread) {
     (void)thread;
     greedy *g = context;
-    for (size_t s = begin; s < end; s++) {
-        share *own = &g->shares[s];
-        const size_t first = s * g->range, last = first + g->range < g->count ? first + g->range : g->count;
-        own->head[0] = NOBODY;
-        own->farthest[0] = -1;
-        own->farthest_member[0] = NOBODY;
-        for (size_t p = last; p-- > first;) {
-            const float distance =
-                sqrtf(g->simd->squared_distance(g->points + p * g->dimensions, g->centres, g->dimensions));
-            g->distance[p] = distance;
-            g->next[p] = own->head[0];
-            own->head[0] = (int32_t)p;
-            if (distance >= own->farthest[0]) /* backwards: the smaller index wins ties */
-                own->farthest[0] = distance, own->farthest_member[0] = (int32_t)p;
+    for (size_t share = begin; share < end; share++) {
+        int32_t *heap = g->heaps + share * g->range;
+        while ((size_t)g->met[heap[0]] < g->centre_count) {
+            catch_up(g, heap[0]);
+            sift_down(g, heap, share_size(g, share), 0);
         }
-        g->best[s] = (size_t)own->farthest_member[0];
-        g->best_distance[s] = own->farthest[0];
+        g->farthest[share] = (size_t)heap[0];
     }
 }
 
-/* The next centre; its distance tells whether it is worth one. */
-static size_t farthest_point(const greedy *g, float *distance) {
-    size_t best = 0;
-    for (size_t s = 1; s < g->shares_used; s++) /* shares hold ascending ranges: the first of equals is the smallest */
-        if (g->best_distance[s] > g->best_distance[best])
-            best = s;
-    *distance = g->best_distance[best];
-    return g->best[best];
-}
-
-static snarm_status prepare(greedy *g, size_t target, int threads) {
-    g->range = (g->count + (size_t)threads - 1) / (size_t)threads;
-    g->shares_used = (g->count + g->range - 1) / g->range;
-    SN_TRY(sn_alloc(&g->distance, g->count, sizeof(float), "coreset distances"));
-    SN_TRY(sn_alloc(&g->next, g->count, sizeof(int32_t), "coreset members"));
-    SN_TRY(sn_alloc(&g->centres, target, g->dimensions * sizeof(float), "coreset centres"));
-    SN_TRY(sn_alloc(&g->between, target, sizeof(float), "coreset centre distances"));
-    for (size_t s = 0; s < g->shares_used; s++) {
-        SN_TRY(sn_alloc(&g->shares[s].head, target, sizeof(int32_t), "coreset clusters"));
-        SN_TRY(sn_alloc(&g->shares[s].farthest, target, sizeof(float), "coreset clusters"));
-        SN_TRY(sn_alloc(&g->shares[s].farthest_member, target, sizeof(int32_t), "coreset clusters"));
-    }
-    return SNARM_OK;
+static snarm_status prepare(greedy *g, size_t target) {
+    const size_t threads = (size_t)sn_threads_current();
+    g->range = (g->count + threads - 1) / threads;
+    g->shares = (g->count + g->range - 1) / g->range;
+    SN_TRY(sn_alloc(&g->bound, g->count, sizeof(float), "coreset distances"));
+    SN_TRY(sn_alloc(&g->met, g->count, sizeof(int32_t), "coreset distances"));
+    SN_TRY(sn_alloc(&g->heaps, g->count, sizeof(int32_t), "coreset heaps"));
+    return sn_alloc_zeroed(&g->centres, (target + LANES - 1) / LANES * LANES, g->dimensions * sizeof(float),
+                           "coreset centres");
 }
 
 static void release(greedy *g) {
-    sn_free(g->distance);
-    sn_free(g->next);
+    sn_free(g->bound);
+    sn_free(g->met);
+    sn_free(g->heaps);
     sn_free(g->centres);
-    sn_free(g->between);
-    for (size_t s = 0; s < g->shares_used; s++) {
-        sn_free(g->shares[s].head);
-        sn_free(g->shares[s].farthest);
-        sn_free(g->shares[s].farthest_member);
-    }
 }
 
 static double seconds_now(void) {
@@ -177,9 +122,10 @@ static double seconds_now(void) {
 }
 
 static void take(greedy *g, size_t point, size_t *selected) {
-    memcpy(g->centres + g->centre_count * g->dimensions, g->points + point * g->dimensions,
-           g->dimensions * sizeof(float));
-    selected[g->centre_count] = point;
+    float *block = g->centres + g->centre_count / LANES * LANES * g->dimensions;
+    for (size_t d = 0; d < g->dimensions; d++)
+        block[d * LANES + g->centre_count % LANES] = g->points[point * g->dimensions + d];
+    selected[g->centre_count++] = point;
 }
 
 static snarm_status choose(greedy *g, size_t target, uint64_t seed, snarm_progress_fn progress, void *user,
@@ -187,20 +133,21 @@ static snarm_status choose(greedy *g, size_t target, uint64_t seed, snarm_progre
     sn_rng rng;
     sn_rng_seed(&rng, seed, STREAM_OF_FIRST);
     take(g, (size_t)sn_rng_below(&rng, g->count), selected);
-    sn_parallel(g->shares_used, 1, meet_first, g);
+    sn_parallel(g->shares, 1, start_shares, g);
     double told = seconds_now();
     SN_TRY(sn_progress(progress, user, "coreset", 1, target));
-    for (g->centre_count = 1; g->centre_count < target; g->centre_count++) {
-        float distance;
-        const size_t point = farthest_point(g, &distance);
-        if (distance <= 0)
+    while (g->centre_count < target) {
+        sn_parallel(g->shares, 1, find_farthest, g);
+        size_t next = g->farthest[0];
+        for (size_t share = 1; share < g->shares; share++)
+            if (before(g, (int32_t)g->farthest[share], (int32_t)next))
+                next = g->farthest[share];
+        if (g->bound[next] <= 0)
             break; /* what is left repeats what is chosen */
-        take(g, point, selected);
-        sn_parallel(g->centre_count, 256, measure_centres, g);
-        sn_parallel(g->shares_used, 1, meet_centre, g);
+        take(g, next, selected);
         if (progress != NULL && seconds_now() - told > 0.1) {
             told = seconds_now();
-            SN_TRY(sn_progress(progress, user, "coreset", g->centre_count + 1, target));
+            SN_TRY(sn_progress(progress, user, "coreset", g->centre_count, target));
         }
     }
     return sn_progress(progress, user, "coreset", target, target);
@@ -219,7 +166,7 @@ snarm_status sn_coreset_greedy(const float *points, size_t count, size_t dimensi
     greedy *g;
     SN_TRY(sn_alloc_zeroed(&g, 1, sizeof *g, "coreset"));
     g->points = points, g->count = count, g->dimensions = dimensions, g->simd = sn_simd_table();
-    snarm_status status = prepare(g, target, sn_threads_current());
+    snarm_status status = prepare(g, target);
     if (status == SNARM_OK)
         status = choose(g, target, seed, progress, progress_user, selected);
     if (status == SNARM_OK)

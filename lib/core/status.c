@@ -74,14 +74,26 @@ const char *snarm_version(void) {
     return SN_VERSION_TEXT(SNARM_VERSION_MAJOR, SNARM_VERSION_MINOR, SNARM_VERSION_PATCH);
 }
 
+snarm_status sn_options_check(size_t given, size_t minimum, const char *name) {
+    if (given < minimum)
+        return sn_error(SNARM_ERROR_ARGUMENT, "%s: struct_size is %zu, at least %zu expected; was it initialised?",
+                        name, given, minimum);
+    return SNARM_OK;
+}
+
+void sn_options_write(void *caller, const void *filled, size_t size) {
+    size_t given;
+    memcpy(&given, caller, sizeof given);
+    memcpy(caller, filled, given < size ? given : size);
+    memcpy(caller, &given, sizeof given);
+}
+
 snarm_status sn_options_read(void *copy, size_t size, const void *options, size_t minimum, const char *name) {
     if (options == NULL)
         return SNARM_OK;
     size_t given;
     memcpy(&given, options, sizeof given);
-    if (given < minimum)
-        return sn_error(SNARM_ERROR_ARGUMENT, "%s: struct_size is %zu, at least %zu expected; was it initialised?",
-                        name, given, minimum);
+    SN_TRY(sn_options_check(given, minimum, name));
     for (size_t i = size; i < given; i++)
         if (((const unsigned char *)options)[i] != 0)
             return sn_error(SNARM_ERROR_UNSUPPORTED, "%s: byte %zu is set, but this version knows %zu bytes only", name,

@@ -42,6 +42,11 @@ snarm_status sn_error_memory(const char *what, size_t bytes);
  *   minimum  the size of the structure in the first release */
 snarm_status sn_options_read(void *copy, size_t size, const void *options, size_t minimum, const char *name);
 
+/* For structures that the library fills (first field: size_t struct_size, set by the caller): check before the work, write
+ * after it. A shorter structure of an older caller receives the fields it has; its struct_size stays. */
+snarm_status sn_options_check(size_t given, size_t minimum, const char *name);
+void sn_options_write(void *caller, const void *filled, size_t size);
+
 /* Calls progress unless it is NULL; SNARM_ERROR_CANCELLED when it asks to stop. */
 snarm_status sn_progress(snarm_progress_fn progress, void *user, const char *stage, uint64_t done, uint64_t total);
 

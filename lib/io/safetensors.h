@@ -42,6 +42,9 @@ const sn_tensor *sn_safetensors_find(const sn_safetensors *file, const char *nam
 /* A string of the header's __metadata__, NULL if absent. */
 const char *sn_safetensors_metadata(const sn_safetensors *file, const char *key);
 
+/* Metadata entry index, in no particular order; false past the last. */
+bool sn_safetensors_metadata_at(const sn_safetensors *file, size_t index, const char **key, const char **value);
+
 /* The tensor of that name with that many dimensions, of that shape where shape[i] >= 0 (any size where negative).
  * The error names file, tensor, what was found and what was expected. */
 snarm_status sn_safetensors_require(const sn_safetensors *file, const char *name, int dims, const int64_t *shape,
@@ -70,6 +73,10 @@ snarm_status sn_writer_metadata_double(sn_writer *writer, const char *key, doubl
 /* A name already announced is SNARM_ERROR_ARGUMENT. */
 snarm_status sn_writer_tensor(sn_writer *writer, const char *name, sn_dtype dtype, int dims, const int64_t *shape,
                               const void *data);
+/* Announces, as new_prefix + name, the tensors old_prefix + name of an open file, which must outlive finish, and all its metadata
+ * whose key begins with old_prefix. */
+snarm_status sn_writer_copy(sn_writer *writer, const sn_safetensors *file, const char *old_prefix,
+                            const char *new_prefix, const char *const *names, size_t count);
 snarm_status sn_writer_finish(sn_writer *writer);
 /* Frees the writer, finished or not. Harmless with NULL. */
 void sn_writer_destroy(sn_writer *writer);

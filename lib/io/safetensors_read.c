@@ -243,6 +243,17 @@ const char *sn_safetensors_metadata(const sn_safetensors *file, const char *key)
     return json_string_value(json_object_get(file->metadata, key));
 }
 
+bool sn_safetensors_metadata_at(const sn_safetensors *file, size_t index, const char **key, const char **value) {
+    void *entry = json_object_iter((json_t *)(uintptr_t)file->metadata);
+    for (size_t i = 0; i < index && entry != NULL; i++)
+        entry = json_object_iter_next((json_t *)(uintptr_t)file->metadata, entry);
+    if (entry == NULL)
+        return false;
+    *key = json_object_iter_key(entry);
+    *value = json_string_value(json_object_iter_value(entry));
+    return true;
+}
+
 static void print_shape(char *text, size_t size, int dims, const int64_t *shape) {
     size_t used = 0;
     text[0] = '\0';

@@ -95,6 +95,34 @@ snarm_status sn_writer_tensor(sn_writer *writer, const char *name, sn_dtype dtyp
     return SNARM_OK;
 }
 
+static snarm_status join(char *out, size_t size, const char *prefix, const char *name) {
+    int length = snprintf(out, size, "%s%s", prefix, name);
+    if (length < 0 || (size_t)length >= size)
+        return sn_error(SNARM_ERROR_UNSUPPORTED, "name %.80s is longer than %zu bytes", name, size - 1);
+    return SNARM_OK;
+}
+
+snarm_status sn_writer_copy(sn_writer *writer, const sn_safetensors *file, const char *old_prefix,
+                            const char *new_prefix, const char *const *names, size_t count) {
+    char name[512];
+    for (size_t i = 0; i < count; i++) {
+        SN_TRY(join(name, sizeof name, old_prefix, names[i]));
+        const sn_tensor *tensor = sn_safetensors_find(file, name);
+        if (tensor == NULL)
+            return sn_error(SNARM_ERROR_MISMATCH, "%s: tensor %.80s is missing", sn_safetensors_path(file), name);
+        SN_TRY(join(name, sizeof name, new_prefix, names[i]));
+        SN_TRY(sn_writer_tensor(writer, name, tensor->dtype, tensor->dims, tensor->shape, tensor->data));
+    }
+    const char *key, *value;
+    for (size_t i = 0; sn_safetensors_metadata_at(file, i, &key, &value); i++) {
+        if (strncmp(key, old_prefix, strlen(old_prefix)) != 0)
+            continue;
+        SN_TRY(join(name, sizeof name, new_prefix, key + strlen(old_prefix)));
+        SN_TRY(sn_writer_metadata(writer, name, value));
+    }
+    return SNARM_OK;
+}
+
 snarm_status sn_writer_finish(sn_writer *writer) {
     /* Keys are kept in the order in which they were set, which is the order of the data. */
     char *header = json_dumps(writer->header, JSON_COMPACT);

@@ -178,10 +178,13 @@ struct sn_product {
     sn_primitive primitive;
 };
 
+/* A batch of one is described without it: oneDNN has faster kernels for plain matrices with strides. */
 static snarm_status describe_factor(dnnl_memory_desc_t *out, size_t batch, size_t rows, size_t columns, sn_view view) {
-    return sn_strided_desc(
-        out, 3, (dnnl_dim_t[]){(dnnl_dim_t)batch, (dnnl_dim_t)rows, (dnnl_dim_t)columns},
-        (dnnl_dim_t[]){(dnnl_dim_t)view.batch_stride, (dnnl_dim_t)view.row_stride, (dnnl_dim_t)view.column_stride});
+    const dnnl_dim_t dims[] = {(dnnl_dim_t)batch, (dnnl_dim_t)rows, (dnnl_dim_t)columns};
+    const dnnl_dim_t strides[] = {(dnnl_dim_t)view.batch_stride, (dnnl_dim_t)view.row_stride,
+                                  (dnnl_dim_t)view.column_stride};
+    const int skipped = batch == 1 ? 1 : 0;
+    return sn_strided_desc(out, 3 - skipped, dims + skipped, strides + skipped);
 }
 
 snarm_status sn_product_create(sn_product **out, size_t batch, size_t rows, size_t inner, size_t columns, sn_view a,

@@ -1,12 +1,31 @@
 /* The library's own vector kernels, chosen once at run time for the processor: plain C vectors of 4, AVX2 of 8,
- * AVX-512 of 16 lanes. simd_body.c is written once and compiled for each; simd.c chooses. */
+ * AVX-512 of 16 lanes. simd_*.c but simd.c are written once and compiled for each; simd.c chooses. */
 #ifndef SN_KERNEL_SIMD_H
 #define SN_KERNEL_SIMD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+/* Centres that lie interleaved in one block of sn_simd.nearest, whatever the level. */
+enum { SN_CENTRE_LANES = 16 };
+
 typedef enum sn_simd_level { SN_SIMD_PLAIN = 0, SN_SIMD_AVX2 = 1, SN_SIMD_AVX512 = 2 } sn_simd_level;
+
+enum { SN_SCAN_STATES_MAX = 64 };
+
+/* A selective scan of one sequence; rows of the arrays are steps of time, stride elements apart. For each channel
+ *   dt = softplus(dt[t]);  h_n = exp(dt * a_n) h_n + dt * b_n[t] * x[t], from 0;
+ *   y[t] = (sum over n of c_n[t] * h_n + skip * x[t]) * SiLU(gate[t]). */
+typedef struct sn_scan {
+    size_t length, channels, states; /* states at most SN_SCAN_STATES_MAX */
+    const float *x, *dt, *gate;      /* (length, channels) each */
+    const float *b, *c;              /* (length, states), of one stride */
+    const float *a;                  /* (states, channels), negative */
+    const float *skip;               /* (channels) */
+    float *y;                        /* (length, channels); may be x or dt */
+    size_t x_stride, dt_stride, gate_stride, bc_stride, y_stride;
+} sn_scan;
 
 /* One table per level. All arrays may be unaligned; lengths are arbitrary. */
 typedef struct sn_simd {
@@ -17,8 +36,30 @@ typedef struct sn_simd {
                      size_t k, float *best_values, int32_t *best_indices);
     /* Sum of (a[i] - b[i])^2. */
     float (*squared_distance)(const float *a, const float *b, size_t count);
+    /* The smallest sum over d of (point[d] - c[d])^2, d ascending in each sum, of centres c = first..last-1. blocks holds
+     * (dimensions, SN_CENTRE_LANES) floats for every SN_CENTRE_LANES centres. Infinite if there are none. */
+    float (*nearest)(const float *point, const float *blocks, size_t first, size_t last, size_t dimensions);
     /* Sum of a[i] * b[i]. */
     float (*dot)(const float *a, const float *b, size_t count);
+    /* With r = scale * residual: dst = means of neighbouring pairs of |r| (first half), then of r^2. channels is even. */
+    void (*phi)(const float *residual, size_t channels, float scale, float *dst);
+    /* stream = src if first, else stream += src; then dst = stream / sqrt(mean of stream^2 + epsilon) * gain. */
+    void (*rms_norm)(const float *src, float *stream, bool first, const float *gain, size_t count, float epsilon,
+                     float *dst);
+    /* With v = src + stream: dst = (v - mean) / sqrt(variance + epsilon) * gain + shift. dst may be src or stream. */
+    void (*add_layer_norm)(const float *src, const float *stream, const float *gain, const float *shift, size_t count,
+                           float epsilon, float *dst);
+    /* dst += sigmoid(upper + weight * (lower - upper)). */
+    void (*add_sigmoid)(const float *upper, const float *lower, float weight, size_t count, float *dst);
+    /* dst[i] = sum over r of weights[r] * rows[r][i]. */
+    void (*weighted_sum)(const float *const *rows, const float *weights, size_t row_count, size_t count, float *dst);
+    /* dst[t] = SiLU(bias + sum over taps j of weights[j] * src[t + j + 1 - taps]), nothing before the start, for every
+     * channel of a sequence: src (length, channels), weights (taps, channels), bias (channels); strides as in sn_scan. */
+    void (*causal_conv_silu)(const float *src, size_t src_stride, size_t length, const float *weights,
+                             size_t weights_stride, const float *bias, size_t taps, size_t channels, float *dst,
+                             size_t dst_stride);
+    /* The channels begin..end - 1 of a scan; see sn_scan. */
+    void (*selective_scan)(const sn_scan *scan, size_t begin, size_t end);
 } sn_simd;
 
 /* The table for this processor, or the one that sn_simd_override chose. */

@@ -1,5 +1,5 @@
-/* Compiled once per level, with SN_SIMD_TABLE naming the table it defines; see simd.h for what each function does. */
-#include "kernel/simd.h"
+/* A level's table, and the kernels of searches. Compiled once per level; see simd.h for what each function does. */
+#include "kernel/simd_parts.h"
 #include "kernel/vector.h"
 
 static void insert(float value, int32_t index, size_t k, float *best_values, int32_t *best_indices) {
@@ -44,6 +44,31 @@ static float squared_distance(const float *a, const float *b, size_t count) {
     return sum;
 }
 
+static float nearest(const float *point, const float *blocks, size_t first, size_t last, size_t dimensions) {
+    enum { VECTORS = SN_CENTRE_LANES / SN_LANES };
+    float smallest_sum = __builtin_inff();
+    for (size_t block = first / SN_CENTRE_LANES; block * SN_CENTRE_LANES < last; block++) {
+        const float *centres = blocks + block * SN_CENTRE_LANES * dimensions;
+        vfloat sums[VECTORS];
+        for (int v = 0; v < VECTORS; v++)
+            sums[v] = v_set(0);
+        for (size_t d = 0; d < dimensions; d++)
+            for (int v = 0; v < VECTORS; v++) {
+                const vfloat difference = v_set(point[d]) - v_load(centres + d * SN_CENTRE_LANES + v * SN_LANES);
+                sums[v] = v_fma(difference, difference, sums[v]);
+            }
+        float lanes[SN_CENTRE_LANES];
+        for (int v = 0; v < VECTORS; v++)
+            v_store(lanes + v * SN_LANES, sums[v]);
+        for (size_t lane = 0; lane < SN_CENTRE_LANES; lane++) {
+            const size_t centre = block * SN_CENTRE_LANES + lane;
+            if (centre >= first && centre < last && lanes[lane] < smallest_sum)
+                smallest_sum = lanes[lane];
+        }
+    }
+    return smallest_sum;
+}
+
 static float dot(const float *a, const float *b, size_t count) {
     vfloat sum0 = v_set(0), sum1 = v_set(0);
     size_t i = 0;
@@ -57,9 +82,17 @@ static float dot(const float *a, const float *b, size_t count) {
     return sum;
 }
 
-extern const sn_simd SN_SIMD_TABLE;
-const sn_simd SN_SIMD_TABLE = {
+extern const sn_simd SN_AT_LEVEL(simd);
+const sn_simd SN_AT_LEVEL(simd) = {
     .smallest = smallest,
     .squared_distance = squared_distance,
+    .nearest = nearest,
     .dot = dot,
+    .phi = SN_AT_LEVEL(phi),
+    .rms_norm = SN_AT_LEVEL(rms_norm),
+    .add_layer_norm = SN_AT_LEVEL(add_layer_norm),
+    .add_sigmoid = SN_AT_LEVEL(add_sigmoid),
+    .weighted_sum = SN_AT_LEVEL(weighted_sum),
+    .causal_conv_silu = SN_AT_LEVEL(causal_conv_silu),
+    .selective_scan = SN_AT_LEVEL(selective_scan),
 };

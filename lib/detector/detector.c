@@ -1,0 +1,117 @@
+/* Making, describing and freeing a detector. */
+#include "detector/detector.h"
+
+#include "backbone/backbone.h"
+#include "core/memory.h"
+#include "core/threads.h"
+#include "scorer/scorer.h"
+
+#include <string.h>
+
+void snarm_detector_options_init(snarm_detector_options *options) {
+    *options = (snarm_detector_options){.struct_size = sizeof *options};
+}
+
+static snarm_status open_scorer(snarm_detector *d) {
+    snarm_scorer_options options;
+    snarm_scorer_options_init(&options);
+    options.grid_width = d->shape.grid_width;
+    options.grid_height = d->shape.grid_height;
+    options.threads = d->threads;
+    SN_TRY(sn_scorer_create_from(&d->scorer, d->scorer_source.file, d->scorer_source.prefix, &options));
+    snarm_scorer_info info = {.struct_size = sizeof info};
+    SN_TRY(snarm_scorer_get_info(d->scorer, &info));
+    if (info.channels != d->shape.channels)
+        return sn_error(SNARM_ERROR_MISMATCH, "%s: the scorer takes features of %d channels, the backbone gives %d",
+                        sn_safetensors_path(d->scorer_source.file), (int)info.channels, (int)d->shape.channels);
+    d->logit_maps = info.maps;
+    const float *weight;
+    float bias;
+    SN_TRY(snarm_scorer_navigator(d->scorer, &weight, &bias));
+    snarm_residual_options residual;
+    snarm_residual_options_init(&residual);
+    residual.patches = d->shape.grid_width * d->shape.grid_height;
+    residual.channels = d->shape.channels;
+    residual.neighbours = d->recipe.neighbours;
+    residual.reference_ratio = info.reference_ratio;
+    residual.scale = d->recipe.residual_scale;
+    residual.threads = d->threads;
+    return snarm_residual_create(&d->residual, weight, bias, &residual);
+}
+
+snarm_status sn_detector_open_parts(snarm_detector *d, const snarm_backbone_options *given) {
+    snarm_backbone_options options = *given;
+    options.threads = d->threads;
+    SN_TRY(sn_backbone_create_from(&d->backbone, d->backbone_source.file, d->backbone_source.prefix, &options));
+    d->shape.struct_size = sizeof d->shape;
+    SN_TRY(snarm_backbone_get_info(d->backbone, &d->shape));
+    d->recipe.preprocess.width = d->shape.width;
+    d->recipe.preprocess.height = d->shape.height;
+    memcpy(d->recipe.preprocess.mean, d->shape.mean, sizeof d->shape.mean);
+    memcpy(d->recipe.preprocess.std, d->shape.std, sizeof d->shape.std);
+    return d->scorer_source.file != NULL ? open_scorer(d) : SNARM_OK;
+}
+
+void snarm_detector_destroy(snarm_detector *detector) {
+    if (detector == NULL)
+        return;
+    sn_pool_destroy(detector->states);
+    snarm_residual_destroy(detector->residual);
+    snarm_scorer_destroy(detector->scorer);
+    snarm_bank_destroy(detector->bank);
+    snarm_backbone_destroy(detector->backbone);
+    sn_free(detector->scores);
+    for (size_t i = 0; i < sizeof detector->files / sizeof *detector->files; i++)
+        sn_safetensors_close(detector->files[i]);
+    sn_free(detector);
+}
+
+snarm_status snarm_detector_get_info(const snarm_detector *detector, snarm_detector_info *info) {
+    if (detector == NULL || info == NULL)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_get_info: %s is NULL",
+                        detector == NULL ? "detector" : "info");
+    snarm_detector_info filled = {
+        .struct_size = sizeof filled,
+        .backbone = detector->shape,
+        .preprocess = detector->recipe.preprocess,
+        .image_count = detector->image_count,
+        .neighbours = detector->recipe.neighbours,
+        .has_scorer = detector->scorer != NULL,
+        .smoothing = detector->recipe.smoothing,
+        .false_alarm_rate = detector->recipe.false_alarm_rate,
+        .threshold = detector->threshold,
+        .score_low = detector->score_low,
+        .seed = detector->recipe.seed,
+        .threads = detector->threads,
+        .format_version = SN_MODEL_FORMAT,
+        .library_version = detector->fitted_version,
+    };
+    SN_TRY(sn_options_check(info->struct_size, sizeof filled, "snarm_detector_info"));
+    SN_TRY(snarm_bank_get_size(detector->bank, &filled.bank_count, NULL, NULL));
+    sn_options_write(info, &filled, sizeof filled);
+    return SNARM_OK;
+}
+
+const snarm_backbone *snarm_detector_backbone(const snarm_detector *detector) {
+    return detector != NULL ? detector->backbone : NULL;
+}
+
+const snarm_bank *snarm_detector_bank(const snarm_detector *detector) {
+    return detector != NULL ? detector->bank : NULL;
+}
+
+const snarm_residual *snarm_detector_residual(const snarm_detector *detector) {
+    return detector != NULL ? detector->residual : NULL;
+}
+
+const snarm_scorer *snarm_detector_scorer(const snarm_detector *detector) {
+    return detector != NULL ? detector->scorer : NULL;
+}
+
+snarm_status snarm_detector_get_scores(const snarm_detector *detector, const float **scores, size_t *count) {
+    if (detector == NULL || scores == NULL || count == NULL)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_get_scores: a pointer is NULL");
+    *scores = detector->scores;
+    *count = (size_t)detector->image_count;
+    return SNARM_OK;
+}

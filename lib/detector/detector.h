@@ -1,0 +1,76 @@
+/* The inside of a detector, shared by the files of this folder. */
+#ifndef SN_DETECTOR_DETECTOR_H
+#define SN_DETECTOR_DETECTOR_H
+
+#include "core/pool.h"
+#include "io/safetensors.h"
+#include "kernel/stream.h"
+#include "snarm/detector.h"
+
+enum { SN_MODEL_FORMAT = 1, SN_VERSION_TEXT_MAX = 32 };
+
+/* What decides the map of a picture, besides weights and bank. */
+typedef struct sn_recipe {
+    snarm_preprocess preprocess;
+    int32_t neighbours;
+    double smoothing; /* sigma; 0: none */
+    double false_alarm_rate;
+    double residual_scale;
+    uint64_t seed;
+} sn_recipe;
+
+/* Weights as they lie in a mapped file, for the network and for saving: tensors and metadata are named prefix + name. */
+typedef struct sn_weights_source {
+    const sn_safetensors *file;
+    const char *prefix;
+} sn_weights_source;
+
+struct snarm_detector {
+    sn_recipe recipe;
+    int32_t threads;
+    float threshold, score_low;
+    float *scores; /* (image_count) leave-one-out */
+    int32_t image_count;
+    char fitted_version[SN_VERSION_TEXT_MAX];
+
+    snarm_backbone *backbone;
+    snarm_bank *bank;
+    snarm_scorer *scorer;     /* NULL: the map is the distance to the bank */
+    snarm_residual *residual; /* with a scorer only */
+    snarm_backbone_info shape;
+    int32_t logit_maps;
+
+    sn_weights_source backbone_source, scorer_source;
+    sn_safetensors *files[2]; /* what is mapped for the sources and the bank, closed last; NULL: unused */
+    sn_pool *states;          /* of sn_inspection */
+};
+
+/* The memory and the stages' times of one inspection. */
+typedef struct sn_inspection {
+    float *planes, *features, *distances, *patches, *map;
+    float *inter, *hybrid, *logits; /* with a scorer */
+    uint8_t *reference;
+    double backbone_ms, match_ms, scorer_ms, map_ms;
+} sn_inspection;
+
+/* Opens the backbone from its source for this input size, and the rest that a recipe needs but the bank. options are the
+ * backbone's, of which the threads are the detector's. Sets shape, and the preprocessing's mean and std. */
+snarm_status sn_detector_open_parts(snarm_detector *detector, const snarm_backbone_options *options);
+/* The pool of inspections, once everything else is set. */
+snarm_status sn_detector_ready(snarm_detector *detector);
+
+/* Preprocessed planes of the inspection to its features. */
+snarm_status sn_inspect_features(const snarm_detector *detector, sn_inspection *inspection);
+/* Features to map, with image exclude (or -1) of the bank passed over; neighbours may be fewer than the recipe's where the
+ * exclusion leaves fewer. */
+snarm_status sn_inspect_map(const snarm_detector *detector, sn_inspection *inspection, const float *features,
+                            int32_t exclude, int32_t neighbours);
+
+/* threshold.c: from leave-one-out scores (sorted in place; count at least 1) to threshold and score_low. */
+void sn_choose_threshold(float *scores, size_t count, double rate, float *threshold, float *low);
+/* 0..1, rising, 0.5 at the threshold, 0 at low and below. */
+float sn_normalize_score(float score, float threshold, float low);
+
+double sn_milliseconds(void);
+
+#endif

@@ -1,0 +1,35 @@
+/* The parts of fitting. */
+#ifndef SN_DETECTOR_FIT_H
+#define SN_DETECTOR_FIT_H
+
+#include "detector/detector.h"
+
+/* Checks the caller's options and fills in the defaults that depend on nothing else. */
+snarm_status sn_fit_options_read(snarm_fit_options *out, const snarm_fit_options *given);
+/* The backbone's options, with the defaults that its family asks for. */
+snarm_status sn_fit_backbone_options(snarm_backbone_options *out, const snarm_fit_options *options,
+                                     const sn_weights_source *source);
+/* Resize, once width and height of the network's input are known. */
+snarm_status sn_fit_preprocess(snarm_preprocess *how, const snarm_fit_options *options);
+
+/* The features of a source's pictures, kept in memory as far as it goes, computed again beyond. One thread. */
+typedef struct sn_feature_source {
+    const snarm_detector *detector;
+    const snarm_image_source *images;
+    sn_inspection *inspection;
+    float *kept; /* of the first kept_count pictures, (kept_count, patches * channels) */
+    size_t kept_count, filled_count, floats; /* floats: of one picture */
+} sn_feature_source;
+
+snarm_status sn_feature_source_create(sn_feature_source *source, const snarm_detector *detector,
+                                      const snarm_image_source *images, sn_inspection *inspection, int64_t memory);
+void sn_feature_source_destroy(sn_feature_source *source);
+/* Features of picture index; valid until the next call. */
+snarm_status sn_feature_source_get(sn_feature_source *source, size_t index, const float **features);
+
+/* fit_bank.c: chooses bank_size of all the pictures' features and makes the detector's bank of them. */
+snarm_status sn_fit_bank(snarm_detector *detector, sn_feature_source *source, const snarm_fit_options *options);
+/* fit_threshold.c: leave-one-out scores of all pictures, and the threshold. */
+snarm_status sn_fit_threshold(snarm_detector *detector, sn_feature_source *source, const snarm_fit_options *options);
+
+#endif

@@ -1,0 +1,88 @@
+/* The options of a fit, with the defaults that depend on the backbone. */
+#include "detector/fit.h"
+
+#include "backbone/backbone.h"
+#include "core/threads.h"
+
+#include <string.h>
+
+void snarm_fit_options_init(snarm_fit_options *options) {
+    *options = (snarm_fit_options){.struct_size = sizeof *options};
+}
+
+static const int64_t BANK_SIZE = 10000, BANK_SIZE_MAX = 10000000;
+static const int64_t FEATURE_MEMORY = (int64_t)1 << 31;
+enum { CNN_SIZE = 224, SIDE_MAX = 16384 };
+
+static snarm_status check(const snarm_fit_options *o) {
+    if (o->bank_size < 0 || o->bank_size > BANK_SIZE_MAX)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: bank_size is %lld, expected 1..%lld",
+                        (long long)o->bank_size, (long long)BANK_SIZE_MAX);
+    if (o->neighbours < 0 || o->neighbours > SNARM_NEIGHBOURS_MAX)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: neighbours is %d, expected 1..%d", (int)o->neighbours,
+                        SNARM_NEIGHBOURS_MAX);
+    if (o->smoothing != -1 && !(o->smoothing >= 0 && o->smoothing <= 64))
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: smoothing is %g, expected -1 or 0..64", o->smoothing);
+    if (!(o->false_alarm_rate >= 0 && o->false_alarm_rate < 1))
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: false_alarm_rate is %g, expected above 0 and below 1",
+                        o->false_alarm_rate);
+    if (o->feature_memory < -1)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: feature_memory is %lld, expected -1 or more",
+                        (long long)o->feature_memory);
+    const int32_t sides[] = {o->width, o->height, o->resize_width, o->resize_height};
+    for (int i = 0; i < 4; i++)
+        if (sides[i] < 0 || sides[i] > SIDE_MAX)
+            return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: a size is %d, expected 1..%d", (int)sides[i],
+                            SIDE_MAX);
+    return SNARM_OK;
+}
+
+snarm_status sn_fit_options_read(snarm_fit_options *out, const snarm_fit_options *given) {
+    snarm_fit_options_init(out);
+    SN_TRY(sn_options_read(out, sizeof *out, given, sizeof *out, "snarm_fit_options"));
+    SN_TRY(check(out));
+    if (out->bank_size == 0)
+        out->bank_size = BANK_SIZE;
+    if (out->false_alarm_rate == 0)
+        out->false_alarm_rate = 0.01;
+    if (out->smoothing == 0)
+        out->smoothing = 4;
+    if (out->feature_memory == 0)
+        out->feature_memory = FEATURE_MEMORY;
+    if (out->neighbours == 0)
+        out->neighbours = out->scorer_path != NULL ? 3 : 1;
+    out->threads = sn_threads_resolve(out->threads);
+    return SNARM_OK;
+}
+
+snarm_status sn_fit_backbone_options(snarm_backbone_options *out, const snarm_fit_options *options,
+                                     const sn_weights_source *source) {
+    snarm_backbone_options_init(out);
+    bool convolutional;
+    SN_TRY(sn_backbone_is_convolutional(source->file, source->prefix, &convolutional));
+    out->width = options->width != 0 ? options->width : options->height;
+    out->height = options->height != 0 ? options->height : options->width;
+    if (out->width == 0 && convolutional && options->scorer_path == NULL)
+        out->width = out->height = CNN_SIZE;
+    memcpy(out->layers, options->layers, sizeof out->layers);
+    out->layer_count = options->layer_count;
+    out->groups = options->groups;
+    out->neighbourhood = options->neighbourhood;
+    out->channels = options->channels;
+    if (out->channels == 0 && convolutional && options->scorer_path == NULL)
+        out->channels = -1;
+    return SNARM_OK;
+}
+
+snarm_status sn_fit_preprocess(snarm_preprocess *how, const snarm_fit_options *options) {
+    how->resize_width = options->resize_width != 0 ? options->resize_width : options->resize_height;
+    how->resize_height = options->resize_height != 0 ? options->resize_height : options->resize_width;
+    if (how->resize_width == 0) {
+        how->resize_width = how->width;
+        how->resize_height = how->height;
+    }
+    if (how->resize_width < how->width || how->resize_height < how->height)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: resize is %dx%d, smaller than the network's %dx%d",
+                        (int)how->resize_width, (int)how->resize_height, (int)how->width, (int)how->height);
+    return SNARM_OK;
+}

@@ -1,0 +1,210 @@
+/* From a picture to its map, score and verdict. */
+#include "detector/detector.h"
+
+#include "core/memory.h"
+#include "snarm/map.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+double sn_milliseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return 1e3 * (double)now.tv_sec + 1e-6 * (double)now.tv_nsec;
+}
+
+static void destroy_inspection(void *pointer) {
+    sn_inspection *inspection = pointer;
+    if (inspection == NULL)
+        return;
+    sn_free(inspection->planes);
+    sn_free(inspection->features);
+    sn_free(inspection->distances);
+    sn_free(inspection->patches);
+    sn_free(inspection->map);
+    sn_free(inspection->inter);
+    sn_free(inspection->hybrid);
+    sn_free(inspection->logits);
+    sn_free(inspection->reference);
+    sn_free(inspection);
+}
+
+static snarm_status fill(sn_inspection *inspection, const snarm_detector *d) {
+    const size_t pixels = (size_t)d->shape.width * (size_t)d->shape.height;
+    const size_t patches = (size_t)d->shape.grid_width * (size_t)d->shape.grid_height;
+    const size_t channels = (size_t)d->shape.channels;
+    SN_TRY(sn_alloc(&inspection->planes, 3 * pixels, sizeof(float), "input"));
+    SN_TRY(sn_alloc(&inspection->features, patches, channels * sizeof(float), "features"));
+    SN_TRY(sn_alloc(&inspection->map, pixels, sizeof(float), "map"));
+    if (d->scorer == NULL) {
+        SN_TRY(sn_alloc(&inspection->distances, patches, (size_t)d->recipe.neighbours * sizeof(float), "distances"));
+        return sn_alloc(&inspection->patches, patches, sizeof(float), "patch distances");
+    }
+    SN_TRY(sn_alloc(&inspection->inter, patches, channels * sizeof(float), "residuals"));
+    SN_TRY(sn_alloc(&inspection->hybrid, patches, 2 * channels * sizeof(float), "hybrid residuals"));
+    SN_TRY(sn_alloc(&inspection->reference, patches, 1, "reference set"));
+    return sn_alloc(&inspection->logits, (size_t)d->logit_maps, patches * sizeof(float), "logits");
+}
+
+static snarm_status create_inspection(void **out, const void *owner) {
+    sn_inspection *inspection;
+    SN_TRY(sn_alloc_zeroed(&inspection, 1, sizeof *inspection, "inspection"));
+    snarm_status status = fill(inspection, owner);
+    if (status != SNARM_OK) {
+        destroy_inspection(inspection);
+        return status;
+    }
+    *out = inspection;
+    return SNARM_OK;
+}
+
+snarm_status sn_detector_ready(snarm_detector *detector) {
+    return sn_pool_create(&detector->states, create_inspection, destroy_inspection, detector);
+}
+
+snarm_status sn_inspect_features(const snarm_detector *detector, sn_inspection *inspection) {
+    const double began = sn_milliseconds();
+    SN_TRY(snarm_backbone_features(detector->backbone, inspection->planes, inspection->features));
+    inspection->backbone_ms = sn_milliseconds() - began;
+    return SNARM_OK;
+}
+
+/* Without a scorer: the mean distance of each patch to its nearest bank vectors, as PatchCore has it. */
+static snarm_status map_of_distances(const snarm_detector *d, sn_inspection *inspection, const float *features,
+                                     int32_t exclude, int32_t neighbours) {
+    const size_t patches = (size_t)d->shape.grid_width * (size_t)d->shape.grid_height;
+    double began = sn_milliseconds();
+    SN_TRY(snarm_bank_search(d->bank, features, patches, neighbours, exclude, inspection->distances, NULL));
+    for (size_t i = 0; i < patches; i++) {
+        float sum = 0;
+        for (int32_t k = 0; k < neighbours; k++)
+            sum += inspection->distances[i * (size_t)neighbours + (size_t)k];
+        inspection->patches[i] = sum / (float)neighbours;
+    }
+    inspection->match_ms = sn_milliseconds() - began;
+    began = sn_milliseconds();
+    SN_TRY(snarm_map_from_patches(inspection->patches, d->shape.grid_width, d->shape.grid_height, d->shape.width,
+                                  d->shape.height, d->threads, inspection->map));
+    inspection->map_ms = sn_milliseconds() - began;
+    return SNARM_OK;
+}
+
+static snarm_status map_of_scorer(const snarm_detector *d, sn_inspection *inspection, const float *features,
+                                  int32_t exclude) {
+    double began = sn_milliseconds();
+    SN_TRY(snarm_residual_inter(d->residual, d->bank, features, exclude, inspection->inter));
+    SN_TRY(snarm_residual_hybrid(d->residual, features, inspection->inter, inspection->hybrid, inspection->reference,
+                                 NULL));
+    double ended = sn_milliseconds();
+    inspection->match_ms = ended - began;
+    began = ended;
+    SN_TRY(snarm_scorer_logits(d->scorer, inspection->hybrid, inspection->reference, inspection->logits));
+    ended = sn_milliseconds();
+    inspection->scorer_ms = ended - began;
+    began = ended;
+    SN_TRY(snarm_map_from_logits(inspection->logits, d->logit_maps, d->shape.grid_width, d->shape.grid_height,
+                                 d->shape.width, d->shape.height, d->threads, inspection->map));
+    inspection->map_ms = sn_milliseconds() - began;
+    return SNARM_OK;
+}
+
+snarm_status sn_inspect_map(const snarm_detector *detector, sn_inspection *inspection, const float *features,
+                            int32_t exclude, int32_t neighbours) {
+    inspection->scorer_ms = 0;
+    SN_TRY(detector->scorer == NULL ? map_of_distances(detector, inspection, features, exclude, neighbours)
+                                    : map_of_scorer(detector, inspection, features, exclude));
+    const double began = sn_milliseconds();
+    SN_TRY(snarm_map_smooth(inspection->map, detector->shape.width, detector->shape.height, detector->recipe.smoothing,
+                            detector->threads));
+    inspection->map_ms += sn_milliseconds() - began;
+    return SNARM_OK;
+}
+
+/* A pixel of the map in pixels of a picture of that size: undoes the crop, then the resize. */
+static double to_picture(int32_t at, int32_t resized, int32_t cropped, int32_t picture) {
+    const int32_t border = (resized - cropped) / 2;
+    return (at + border + 0.5) * picture / resized;
+}
+
+static snarm_status fill_result(const snarm_detector *d, const snarm_image *image, sn_inspection *inspection,
+                                snarm_result *result) {
+    const double began = sn_milliseconds();
+    const int32_t width = d->shape.width, height = d->shape.height;
+    SN_TRY(snarm_map_score(inspection->map, width, height, &result->score, NULL, NULL));
+    size_t largest = 0;
+    for (size_t i = 1; i < (size_t)width * (size_t)height; i++)
+        if (inspection->map[i] > inspection->map[largest])
+            largest = i;
+    result->threshold = d->threshold;
+    result->normalized = sn_normalize_score(result->score, d->threshold, d->score_low);
+    result->anomalous = result->score >= d->threshold;
+    result->map_max = inspection->map[largest];
+    result->map_x = (int32_t)(largest % (size_t)width);
+    result->map_y = (int32_t)(largest / (size_t)width);
+    result->x = to_picture(result->map_x, d->recipe.preprocess.resize_width, width, image->width);
+    result->y = to_picture(result->map_y, d->recipe.preprocess.resize_height, height, image->height);
+    result->backbone_ms = inspection->backbone_ms;
+    result->match_ms = inspection->match_ms;
+    result->scorer_ms = inspection->scorer_ms;
+    result->map_ms = inspection->map_ms + sn_milliseconds() - began;
+    return SNARM_OK;
+}
+
+static snarm_status inspect_with(const snarm_detector *d, sn_inspection *inspection, const snarm_image *image,
+                                 snarm_result *result) {
+    const double began = sn_milliseconds();
+    SN_TRY(snarm_image_preprocess(image, &d->recipe.preprocess, inspection->planes, NULL));
+    result->preprocess_ms = sn_milliseconds() - began;
+    SN_TRY(sn_inspect_features(d, inspection));
+    SN_TRY(sn_inspect_map(d, inspection, inspection->features, -1, d->recipe.neighbours));
+    return fill_result(d, image, inspection, result);
+}
+
+snarm_status snarm_detector_inspect(const snarm_detector *detector, const snarm_image *image, snarm_result *result,
+                                    float *map) {
+    if (detector == NULL || image == NULL || result == NULL)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_inspect: %s is NULL",
+                        detector == NULL ? "detector" : image == NULL ? "image" : "result");
+    snarm_result filled = {.struct_size = sizeof filled};
+    SN_TRY(sn_options_check(result->struct_size, sizeof filled, "snarm_result"));
+    void *state;
+    SN_TRY(sn_pool_take(detector->states, &state));
+    sn_inspection *inspection = state;
+    snarm_status status = inspect_with(detector, inspection, image, &filled);
+    if (status == SNARM_OK) {
+        if (map != NULL)
+            memcpy(map, inspection->map,
+                   (size_t)detector->shape.width * (size_t)detector->shape.height * sizeof *map);
+        sn_options_write(result, &filled, sizeof filled);
+    }
+    sn_pool_give(detector->states, state);
+    return status;
+}
+
+snarm_status snarm_detector_map_to_image(const snarm_detector *detector, const float *map, int32_t image_width,
+                                         int32_t image_height, float *dst) {
+    if (detector == NULL || map == NULL || dst == NULL)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_map_to_image: a pointer is NULL");
+    if (image_width < 1 || image_height < 1)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_map_to_image: the picture is %dx%d, expected 1x1 or more",
+                        (int)image_width, (int)image_height);
+    const snarm_preprocess *how = &detector->recipe.preprocess;
+    /* The map laid into its place of the resized picture, the border filled from its edge, then resized as a whole. */
+    const int32_t left = (how->resize_width - how->width) / 2, top = (how->resize_height - how->height) / 2;
+    if (how->resize_width == how->width && how->resize_height == how->height)
+        return snarm_map_resize(map, how->width, how->height, dst, image_width, image_height);
+    float *framed;
+    SN_TRY(sn_alloc(&framed, (size_t)how->resize_width, (size_t)how->resize_height * sizeof *framed, "map with border"));
+    for (int32_t y = 0; y < how->resize_height; y++)
+        for (int32_t x = 0; x < how->resize_width; x++) {
+            const int32_t from_y = y < top ? 0 : y - top < how->height ? y - top : how->height - 1;
+            const int32_t from_x = x < left ? 0 : x - left < how->width ? x - left : how->width - 1;
+            framed[(size_t)y * (size_t)how->resize_width + (size_t)x] =
+                map[(size_t)from_y * (size_t)how->width + (size_t)from_x];
+        }
+    snarm_status status =
+        snarm_map_resize(framed, how->resize_width, how->resize_height, dst, image_width, image_height);
+    sn_free(framed);
+    return status;
+}

@@ -1,0 +1,217 @@
+/* Detectors as .snarm files: safetensors with the weights under "backbone." and "scorer.", the bank under "bank.", the
+ * leave-one-out scores, and the recipe as metadata. */
+#include "detector/detector.h"
+
+#include "backbone/backbone.h"
+#include "bank/bank.h"
+#include "core/memory.h"
+#include "core/threads.h"
+#include "scorer/scorer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char FORMAT[] = "snarm detector";
+
+static snarm_status write_layers(sn_writer *writer, const snarm_backbone_info *shape) {
+    char text[SNARM_LAYERS_MAX * 12];
+    size_t used = 0;
+    for (int32_t i = 0; i < shape->layer_count; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%d", i > 0 ? "," : "", (int)shape->layers[i]);
+    return sn_writer_metadata(writer, "layers", text);
+}
+
+static snarm_status write_recipe(sn_writer *writer, const snarm_detector *d) {
+    SN_TRY(sn_writer_metadata(writer, "format", FORMAT));
+    SN_TRY(sn_writer_metadata_int(writer, "format_version", SN_MODEL_FORMAT));
+    SN_TRY(sn_writer_metadata(writer, "library_version", d->fitted_version));
+    SN_TRY(write_layers(writer, &d->shape));
+    const struct {
+        const char *key;
+        int64_t value;
+    } whole[] = {{"width", d->shape.width},
+                 {"height", d->shape.height},
+                 {"resize_width", d->recipe.preprocess.resize_width},
+                 {"resize_height", d->recipe.preprocess.resize_height},
+                 {"groups", d->shape.groups},
+                 {"channels", d->shape.channels},
+                 {"pooled", d->shape.pooled},
+                 {"neighbourhood", d->shape.neighbourhood},
+                 {"neighbours", d->recipe.neighbours},
+                 {"images", d->image_count}};
+    for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
+        SN_TRY(sn_writer_metadata_int(writer, whole[i].key, whole[i].value));
+    const struct {
+        const char *key;
+        double value;
+    } real[] = {{"smoothing", d->recipe.smoothing}, {"false_alarm_rate", d->recipe.false_alarm_rate},
+                {"residual_scale", d->recipe.residual_scale}, {"threshold", d->threshold}, {"score_low", d->score_low}};
+    for (size_t i = 0; i < sizeof real / sizeof *real; i++)
+        SN_TRY(sn_writer_metadata_double(writer, real[i].key, real[i].value));
+    char seed[24];
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)d->recipe.seed);
+    return sn_writer_metadata(writer, "seed", seed);
+}
+
+static snarm_status write_weights(sn_writer *writer, const snarm_detector *d) {
+    SN_TRY(sn_backbone_embed(d->backbone, d->backbone_source.file, d->backbone_source.prefix, writer, "backbone."));
+    if (d->scorer == NULL)
+        return SNARM_OK;
+    return sn_scorer_embed(d->scorer_source.file, d->scorer_source.prefix, writer, "scorer.");
+}
+
+snarm_status snarm_detector_save(const snarm_detector *detector, const char *path) {
+    if (detector == NULL || path == NULL)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_save: %s is NULL", detector == NULL ? "detector" : "path");
+    sn_writer *writer;
+    SN_TRY(sn_writer_create(&writer, path));
+    snarm_status status = write_recipe(writer, detector);
+    if (status == SNARM_OK)
+        status = write_weights(writer, detector);
+    if (status == SNARM_OK)
+        status = sn_bank_write(detector->bank, writer, "bank.");
+    if (status == SNARM_OK)
+        status = sn_writer_tensor(writer, "scores", SN_F32, 1, (int64_t[]){detector->image_count}, detector->scores);
+    if (status == SNARM_OK)
+        status = sn_writer_finish(writer);
+    sn_writer_destroy(writer);
+    return status;
+}
+
+static snarm_status read_int(const sn_safetensors *file, const char *key, int32_t least, int32_t most, int32_t *out) {
+    int64_t value;
+    SN_TRY(sn_safetensors_metadata_int(file, key, least, most, &value));
+    *out = (int32_t)value;
+    return SNARM_OK;
+}
+
+static snarm_status read_layers(const sn_safetensors *file, snarm_backbone_options *options) {
+    const char *text = sn_safetensors_metadata(file, "layers");
+    const char *at = text;
+    while (at != NULL && options->layer_count < SNARM_LAYERS_MAX) {
+        char *end;
+        const long layer = strtol(at, &end, 10);
+        if (end == at || layer < 0 || layer > 1000)
+            break;
+        options->layers[options->layer_count++] = (int32_t)layer;
+        if (*end == '\0')
+            return SNARM_OK;
+        at = *end == ',' ? end + 1 : end;
+        if (*end != ',')
+            break;
+    }
+    return sn_error(SNARM_ERROR_FORMAT, "%s: metadata layers is '%.80s', expected a list of numbers",
+                    sn_safetensors_path(file), text != NULL ? text : "(missing)");
+}
+
+static snarm_status read_format(const sn_safetensors *file, snarm_detector *d) {
+    const char *format = sn_safetensors_metadata(file, "format");
+    if (format == NULL || strcmp(format, FORMAT) != 0)
+        return sn_error(SNARM_ERROR_FORMAT, "%s: is not a detector: metadata format is '%.40s', expected '%s'",
+                        sn_safetensors_path(file), format != NULL ? format : "(missing)", FORMAT);
+    int32_t version;
+    SN_TRY(read_int(file, "format_version", 1, INT32_MAX, &version));
+    if (version > SN_MODEL_FORMAT)
+        return sn_error(SNARM_ERROR_UNSUPPORTED, "%s: metadata format_version is %d, this library knows up to %d",
+                        sn_safetensors_path(file), (int)version, SN_MODEL_FORMAT);
+    const char *library = sn_safetensors_metadata(file, "library_version");
+    snprintf(d->fitted_version, sizeof d->fitted_version, "%s", library != NULL ? library : "");
+    return SNARM_OK;
+}
+
+static snarm_status read_recipe(const sn_safetensors *file, snarm_detector *d, snarm_backbone_options *options) {
+    sn_recipe *recipe = &d->recipe;
+    int32_t pooled;
+    SN_TRY(read_int(file, "width", 1, 4096, &options->width));
+    SN_TRY(read_int(file, "height", 1, 4096, &options->height));
+    SN_TRY(read_int(file, "resize_width", options->width, 16384, &recipe->preprocess.resize_width));
+    SN_TRY(read_int(file, "resize_height", options->height, 16384, &recipe->preprocess.resize_height));
+    SN_TRY(read_int(file, "groups", 1, SNARM_LAYERS_MAX, &options->groups));
+    SN_TRY(read_int(file, "channels", 1, 65536, &options->channels));
+    SN_TRY(read_int(file, "pooled", 0, 1, &pooled));
+    if (!pooled)
+        options->channels = -1;
+    SN_TRY(read_int(file, "neighbourhood", 1, 5, &options->neighbourhood));
+    SN_TRY(read_int(file, "neighbours", 1, SNARM_NEIGHBOURS_MAX, &recipe->neighbours));
+    SN_TRY(read_int(file, "images", 1, INT32_MAX, &d->image_count));
+    SN_TRY(read_layers(file, options));
+    SN_TRY(sn_safetensors_metadata_double(file, "smoothing", 0, 64, &recipe->smoothing));
+    SN_TRY(sn_safetensors_metadata_double(file, "false_alarm_rate", 0, 1, &recipe->false_alarm_rate));
+    SN_TRY(sn_safetensors_metadata_double(file, "residual_scale", 1e-30, 1e30, &recipe->residual_scale));
+    double threshold, low;
+    SN_TRY(sn_safetensors_metadata_double(file, "threshold", -1e30, 1e30, &threshold));
+    SN_TRY(sn_safetensors_metadata_double(file, "score_low", -1e30, threshold, &low));
+    d->threshold = (float)threshold;
+    d->score_low = (float)low;
+    const char *seed = sn_safetensors_metadata(file, "seed");
+    char *end = NULL;
+    if (seed != NULL)
+        recipe->seed = strtoull(seed, &end, 10);
+    if (seed == NULL || end == seed || *end != '\0')
+        return sn_error(SNARM_ERROR_FORMAT, "%s: metadata seed is '%.40s', expected a whole number",
+                        sn_safetensors_path(file), seed != NULL ? seed : "(missing)");
+    return SNARM_OK;
+}
+
+static snarm_status read_bank(const sn_safetensors *file, snarm_detector *d) {
+    snarm_bank_options options;
+    snarm_bank_options_init(&options);
+    options.threads = d->threads;
+    SN_TRY(sn_bank_read(&d->bank, file, "bank.", &options));
+    size_t count;
+    int32_t channels, images;
+    SN_TRY(snarm_bank_get_size(d->bank, &count, &channels, &images));
+    if (channels != d->shape.channels)
+        return sn_error(SNARM_ERROR_FORMAT, "%s: tensor bank.vectors has %d channels, the backbone gives %d",
+                        sn_safetensors_path(file), (int)channels, (int)d->shape.channels);
+    if (images > d->image_count || count < (size_t)d->recipe.neighbours)
+        return sn_error(SNARM_ERROR_FORMAT, "%s: bank.vectors has %zu rows of %d images, metadata says %d neighbours and %d images",
+                        sn_safetensors_path(file), count, (int)images, (int)d->recipe.neighbours, (int)d->image_count);
+    const sn_tensor *scores;
+    SN_TRY(sn_safetensors_require(file, "scores", 1, (int64_t[]){d->image_count}, &scores));
+    SN_TRY(sn_alloc(&d->scores, scores->count, sizeof(float), "scores"));
+    SN_TRY(sn_tensor_to_f32(file, scores, d->scores));
+    for (size_t i = 0; i < scores->count; i++)
+        if (!isfinite(d->scores[i]))
+            return sn_error(SNARM_ERROR_FORMAT, "%s: tensor scores: value %zu is not finite", sn_safetensors_path(file), i);
+    return SNARM_OK;
+}
+
+static snarm_status read_detector(snarm_detector *d, const char *path) {
+    SN_TRY(sn_safetensors_open(&d->files[0], path));
+    const sn_safetensors *file = d->files[0];
+    SN_TRY(read_format(file, d));
+    snarm_backbone_options options;
+    snarm_backbone_options_init(&options);
+    SN_TRY(read_recipe(file, d, &options));
+    d->backbone_source = (sn_weights_source){file, "backbone."};
+    if (sn_safetensors_find(file, "scorer.simple_predictor.weight") != NULL)
+        d->scorer_source = (sn_weights_source){file, "scorer."};
+    SN_TRY(sn_detector_open_parts(d, &options));
+    SN_TRY(read_bank(file, d));
+    return sn_detector_ready(d);
+}
+
+snarm_status snarm_detector_load(snarm_detector **out, const char *path, const snarm_detector_options *given) {
+    if (out == NULL || path == NULL)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_load: %s is NULL", out == NULL ? "out" : "path");
+    *out = NULL;
+    snarm_detector_options options;
+    snarm_detector_options_init(&options);
+    SN_TRY(sn_options_read(&options, sizeof options, given, sizeof options, "snarm_detector_options"));
+    snarm_detector *d;
+    SN_TRY(sn_alloc_zeroed(&d, 1, sizeof *d, "detector"));
+    d->threads = sn_threads_resolve(options.threads);
+    snarm_status status = read_detector(d, path);
+    if (status != SNARM_OK) {
+        snarm_detector_destroy(d);
+        /* Values of the file that a part refused as an argument are still the file's fault. */
+        if (status == SNARM_ERROR_ARGUMENT || status == SNARM_ERROR_MISMATCH)
+            status = sn_error_prefix(SNARM_ERROR_FORMAT, "%s", path);
+        return status;
+    }
+    *out = d;
+    return SNARM_OK;
+}

@@ -1,0 +1,46 @@
+#include "kernel/finite.h"
+
+#include "core/threads.h"
+
+#include <stdint.h>
+#include <string.h>
+
+typedef struct finite_work {
+    const float *values;
+    size_t first[SN_THREADS_MAX]; /* per thread: the first value at fault, or SIZE_MAX */
+} finite_work;
+
+static unsigned is_wrong(const float *value) {
+    uint32_t bits;
+    memcpy(&bits, value, sizeof bits);
+    return (bits & 0x7f800000u) == 0x7f800000u;
+}
+
+static void check_part(void *context, size_t begin, size_t end, int thread) {
+    enum { CHUNK = 1024 };
+    finite_work *work = context;
+    for (size_t start = begin; start < end; start += CHUNK) {
+        const size_t stop = end - start < CHUNK ? end : start + CHUNK;
+        unsigned wrong = 0; /* without leaving early, so that it becomes vector code */
+        for (size_t i = start; i < stop; i++)
+            wrong |= is_wrong(work->values + i);
+        if (wrong == 0)
+            continue;
+        while (!is_wrong(work->values + start))
+            start++;
+        work->first[thread] = start;
+        return;
+    }
+}
+
+snarm_status sn_check_finite(const float *values, size_t rows, size_t columns, const char *function, const char *name) {
+    finite_work work = {.values = values};
+    for (int t = 0; t < SN_THREADS_MAX; t++)
+        work.first[t] = SIZE_MAX;
+    sn_parallel(rows * columns, 4096, check_part, &work);
+    for (int t = 0; t < SN_THREADS_MAX; t++)
+        if (work.first[t] != SIZE_MAX)
+            return sn_error(SNARM_ERROR_ARGUMENT, "%s: %s[%zu, %zu] is %g, a finite number expected", function, name,
+                            work.first[t] / columns, work.first[t] % columns, (double)values[work.first[t]]);
+    return SNARM_OK;
+}

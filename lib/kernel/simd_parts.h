@@ -1,0 +1,28 @@
+/* The files of which a level's table is made: each function is compiled once per level, under a name of its own.
+ * SN_SIMD_LEVEL (plain, avx2, avx512) is given by the build. */
+#ifndef SN_KERNEL_SIMD_PARTS_H
+#define SN_KERNEL_SIMD_PARTS_H
+
+#include "kernel/simd.h"
+
+#define SN_JOIN_EXPANDED(name, level) sn_##name##_##level
+#define SN_JOIN(name, level) SN_JOIN_EXPANDED(name, level)
+#define SN_AT_LEVEL(name) SN_JOIN(name, SN_SIMD_LEVEL)
+
+/* simd_rows.c */
+void SN_AT_LEVEL(phi)(const float *residual, size_t channels, float scale, float *dst);
+void SN_AT_LEVEL(rms_norm)(const float *src, float *stream, bool first, const float *gain, size_t count, float epsilon,
+                           float *dst);
+void SN_AT_LEVEL(add_layer_norm)(const float *src, const float *stream, const float *gain, const float *shift,
+                                 size_t count, float epsilon, float *dst);
+void SN_AT_LEVEL(add_sigmoid)(const float *upper, const float *lower, float weight, size_t count, float *dst);
+void SN_AT_LEVEL(weighted_sum)(const float *const *rows, const float *weights, size_t row_count, size_t count,
+                               float *dst);
+
+/* simd_scan.c */
+void SN_AT_LEVEL(causal_conv_silu)(const float *src, size_t src_stride, size_t length, const float *weights,
+                                   size_t weights_stride, const float *bias, size_t taps, size_t channels, float *dst,
+                                   size_t dst_stride);
+void SN_AT_LEVEL(selective_scan)(const sn_scan *scan, size_t begin, size_t end);
+
+#endif

@@ -1,0 +1,69 @@
+#include "core/memory.h"
+#include "map/axis.h"
+#include "snarm/map.h"
+
+#include <math.h>
+
+enum { WINDOW = 16, STRIDE = 2 };
+
+/* Windows lie STRIDE apart, so they are sums of whole pairs of columns: pair sums of the window's rows are made anew for each row of
+ * windows, in double, so that the mean is exact to f32's last digit wherever the window lies. */
+static void sum_pairs(const float *rows, size_t width, size_t window_height, size_t pairs, double *sums) {
+    for (size_t i = 0; i < pairs; i++)
+        sums[i] = 0;
+    for (size_t y = 0; y < window_height; y++)
+        for (size_t i = 0; i < pairs; i++)
+            sums[i] += (double)rows[y * width + 2 * i] + (double)rows[y * width + 2 * i + 1];
+}
+
+typedef struct best_window {
+    double sum;
+    size_t x, y;
+} best_window;
+
+/* Stops at a window whose sum is not finite, and leaves that sum. */
+static void search(const float *map, size_t width, size_t height, double *sums, best_window *best) {
+    const size_t window_width = width < WINDOW ? width : WINDOW, window_height = height < WINDOW ? height : WINDOW;
+    const size_t pairs = width / 2, odd = window_width % 2;
+    for (size_t y = 0; y + window_height <= height; y += STRIDE) {
+        const float *rows = map + y * width;
+        sum_pairs(rows, width, window_height, pairs, sums);
+        for (size_t x = 0; x + window_width <= width; x += STRIDE) {
+            double sum = 0;
+            for (size_t i = 0; i < window_width / 2; i++)
+                sum += sums[x / 2 + i];
+            /* A window of odd width is the whole of a narrow map. */
+            for (size_t r = 0; odd != 0 && r < window_height; r++)
+                sum += (double)rows[r * width + width - 1];
+            if (!isfinite(sum)) {
+                best->sum = sum;
+                return;
+            }
+            if (sum > best->sum)
+                *best = (best_window){sum, x, y};
+        }
+    }
+    best->sum /= (double)(window_width * window_height);
+    best->x += window_width / 2, best->y += window_height / 2;
+}
+
+snarm_status snarm_map_score(const float *map, int32_t width, int32_t height, float *score, int32_t *x, int32_t *y) {
+    static const char function[] = "snarm_map_score";
+    if (map == NULL || score == NULL)
+        return sn_error(SNARM_ERROR_ARGUMENT, "%s: %s is NULL", function, map == NULL ? "map" : "score");
+    SN_TRY(sn_check_sides(function, "the map", width, height));
+    double *sums;
+    SN_TRY(sn_alloc(&sums, (size_t)width / 2 + 1, sizeof *sums, "score"));
+    best_window best = {-INFINITY, 0, 0};
+    search(map, (size_t)width, (size_t)height, sums, &best);
+    sn_free(sums);
+    if (!isfinite(best.sum))
+        return sn_error(SNARM_ERROR_ARGUMENT, "%s: the sum of a window of the map is %g, a finite number expected",
+                        function, best.sum);
+    *score = (float)best.sum;
+    if (x != NULL)
+        *x = (int32_t)best.x;
+    if (y != NULL)
+        *y = (int32_t)best.y;
+    return SNARM_OK;
+}

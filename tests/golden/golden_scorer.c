@@ -1,0 +1,243 @@
+/* The Mamba mixer, and everything from the inter-residual to the image score. */
+#include "golden.h"
+
+#include "scorer/mixer.h"
+#include "snarm/map.h"
+#include "snarm/residual.h"
+#include "snarm/scorer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MIXER_TENSORS = 9 };
+
+static void run_mixer(report *r, const sn_safetensors *file, float *const *w, const sn_tensor *const *shapes) {
+    const sn_mixer_weights weights = {
+        .embedding = (size_t)shapes[0]->shape[1], .states = (size_t)shapes[6]->shape[1],
+        .rank = (size_t)shapes[4]->shape[1], .taps = (size_t)shapes[1]->shape[2],
+        .in_proj = w[0], .conv_weight = w[1], .conv_bias = w[2], .x_proj = w[3], .dt_weight = w[4], .dt_bias = w[5],
+        .a_log = w[6], .skip = w[7], .out_proj = w[8]};
+    const sn_tensor *shape;
+    float *input = read_floats(r, file, "input", &shape), *output = read_floats(r, file, "output", NULL);
+    sn_mixer *mixer = NULL;
+    sn_stream *stream = NULL;
+    if (input != NULL && output != NULL && succeeds(r, "stream", sn_stream_create(&stream)) &&
+        succeeds(r, "mixer", sn_mixer_create(&mixer, &weights, (size_t)shape->shape[0], (size_t)shape->shape[1]))) {
+        float *scratch = aligned_alloc(64, (sn_mixer_scratch(mixer) * sizeof *scratch + 63) / 64 * 64);
+        float *result = malloc(shape->count * sizeof *result);
+        if (succeeds(r, "run", sn_mixer_run(mixer, stream, input, scratch, result)))
+            compare(r, "output", result, output, shape->count, TENSOR_TOLERANCE);
+        free(scratch);
+        free(result);
+    }
+    sn_mixer_destroy(mixer);
+    sn_stream_destroy(stream);
+    free(input);
+    free(output);
+}
+
+void run_mamba(report *r, const char *folder, const char *name) {
+    static const char *const names[MIXER_TENSORS] = {
+        "w.in_proj.weight", "w.conv1d.weight", "w.conv1d.bias", "w.x_proj.weight", "w.dt_proj.weight",
+        "w.dt_proj.bias",   "w.A_log",         "w.D",           "w.out_proj.weight"};
+    sn_safetensors *file = open_vectors(r, folder, name);
+    if (file == NULL)
+        return;
+    float *weights[MIXER_TENSORS];
+    const sn_tensor *shapes[MIXER_TENSORS];
+    for (int i = 0; i < MIXER_TENSORS; i++)
+        weights[i] = read_floats(r, file, names[i], &shapes[i]);
+    if (!r->failed)
+        run_mixer(r, file, weights, shapes);
+    if (!r->failed && sn_safetensors_find(file, "grad_output") != NULL)
+        snprintf(r->note, sizeof r->note, "forward only: this version does not train");
+    for (int i = 0; i < MIXER_TENSORS; i++)
+        free(weights[i]);
+    sn_safetensors_close(file);
+}
+
+/* The parts for one set of vectors. */
+typedef struct parts {
+    snarm_scorer *scorer;
+    snarm_residual *engine;
+    snarm_scorer_info info;
+    size_t patches, channels;
+} parts;
+
+static bool open_parts(report *r, parts *p, const char *folder, const char *name, size_t height, size_t width) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s.safetensors", folder, name);
+    snarm_scorer_options options;
+    snarm_scorer_options_init(&options);
+    options.grid_width = (int32_t)width;
+    options.grid_height = (int32_t)height;
+    const float *weight;
+    float bias;
+    p->info.struct_size = sizeof p->info;
+    if (!succeeds(r, "scorer", snarm_scorer_create(&p->scorer, path, &options)) ||
+        !succeeds(r, "info", snarm_scorer_get_info(p->scorer, &p->info)) ||
+        !succeeds(r, "navigator", snarm_scorer_navigator(p->scorer, &weight, &bias)))
+        return false;
+    p->patches = width * height;
+    p->channels = (size_t)p->info.channels;
+    snarm_residual_options residual;
+    snarm_residual_options_init(&residual);
+    residual.patches = (int32_t)p->patches;
+    residual.channels = p->info.channels;
+    residual.reference_ratio = p->info.reference_ratio;
+    return succeeds(r, "engine", snarm_residual_create(&p->engine, weight, bias, &residual));
+}
+
+static void close_parts(parts *p) {
+    snarm_residual_destroy(p->engine);
+    snarm_scorer_destroy(p->scorer);
+}
+
+/* (channels, patches) as PyTorch has it to (patches, channels) as the library has it. */
+static void to_rows(const float *planes, size_t channels, size_t patches, float *rows) {
+    for (size_t c = 0; c < channels; c++)
+        for (size_t i = 0; i < patches; i++)
+            rows[i * channels + c] = planes[c * patches + i];
+}
+
+static void to_planes(const float *rows, size_t channels, size_t patches, float *planes) {
+    for (size_t i = 0; i < patches; i++)
+        for (size_t c = 0; c < channels; c++)
+            planes[c * patches + i] = rows[i * channels + c];
+}
+
+/* Masks may differ only where the waypoint lies within 1e-5 of the cut. hybrid (patches, 2 channels) begins with phi(r). */
+static void compare_mask(report *r, const parts *p, const uint8_t *mask, const float *expected, const float *hybrid,
+                         const float *navigator) {
+    float *waypoint = malloc(p->patches * sizeof *waypoint);
+    float cut = -INFINITY;
+    for (size_t i = 0; i < p->patches; i++) {
+        double sum = 0;
+        for (size_t c = 0; c < p->channels; c++)
+            sum += hybrid[i * 2 * p->channels + c];
+        waypoint[i] = navigator[i] + (float)(sum / (double)p->channels);
+        if (mask[i] && waypoint[i] > cut)
+            cut = waypoint[i];
+    }
+    for (size_t i = 0; i < p->patches; i++)
+        if (mask[i] != (expected[i] != 0) && fabsf(waypoint[i] - cut) >= 1e-5f)
+            fail(r, "reference_mask[%zu] is %d, expected %g", i, mask[i], expected[i]);
+    free(waypoint);
+}
+
+/* One file's expected tensors; absent ones are NULL and not compared. */
+typedef struct vectors {
+    float *features, *inter, *hybrid, *logits, *navigator, *mask, *map, *smoothed, *score;
+    const sn_tensor *shape, *map_shape;
+} vectors;
+
+static float *optional(report *r, const sn_safetensors *file, const char *name, const sn_tensor **tensor) {
+    return sn_safetensors_find(file, name) != NULL ? read_floats(r, file, name, tensor) : NULL;
+}
+
+static void compare_map(report *r, const parts *p, const vectors *v, const sn_safetensors *io, size_t image,
+                        const float *logits, size_t grid_height, size_t grid_width) {
+    if (v->map == NULL)
+        return;
+    const int32_t height = (int32_t)v->map_shape->shape[1], width = (int32_t)v->map_shape->shape[2];
+    const size_t pixels = (size_t)width * (size_t)height;
+    float *map = malloc(pixels * sizeof *map), score;
+    const char *smooth = sn_safetensors_metadata(io, "smooth");
+    double sigma = 4;
+    if (smooth != NULL && sscanf(smooth, "gaussian sigma %lf", &sigma) != 1)
+        fail(r, "metadata smooth is '%s'", smooth);
+    if (succeeds(r, "map", snarm_map_from_logits(logits, p->info.maps, (int32_t)grid_width, (int32_t)grid_height, width, height, 0, map)))
+        compare(r, "map", map, v->map + image * pixels, pixels, TENSOR_TOLERANCE);
+    if (v->smoothed != NULL && succeeds(r, "smooth", snarm_map_smooth(map, width, height, sigma, 0)))
+        compare(r, "map_smoothed", map, v->smoothed + image * pixels, pixels, TENSOR_TOLERANCE);
+    if (v->score != NULL && succeeds(r, "score", snarm_map_score(map, width, height, &score, NULL, NULL)))
+        compare(r, "score", &score, v->score + image, 1, TENSOR_TOLERANCE);
+    free(map);
+}
+
+static void run_picture(report *r, const parts *p, const vectors *v, const sn_safetensors *io, size_t image,
+                        bool logits_too) {
+    const size_t n = p->patches, c = p->channels, height = (size_t)v->shape->shape[2], width = (size_t)v->shape->shape[3];
+    float *features = malloc(n * c * sizeof *features), *inter = malloc(n * c * sizeof *inter);
+    float *hybrid = malloc(2 * n * c * sizeof *hybrid), *planes = malloc(2 * n * c * sizeof *planes);
+    float *navigator = malloc(n * sizeof *navigator), *logits = malloc((size_t)p->info.maps * n * sizeof *logits);
+    uint8_t *mask = malloc(n);
+    to_rows(v->features + image * n * c, c, n, features);
+    to_rows(v->inter + image * n * c, c, n, inter);
+    if (succeeds(r, "hybrid", snarm_residual_hybrid(p->engine, features, inter, hybrid, mask, navigator))) {
+        if (v->navigator != NULL)
+            compare(r, "navigator", navigator, v->navigator + image * n, n, TENSOR_TOLERANCE);
+        if (v->mask != NULL)
+            compare_mask(r, p, mask, v->mask + image * n, hybrid, navigator);
+        to_planes(hybrid, 2 * c, n, planes);
+        if (v->hybrid != NULL)
+            compare(r, "hybrid", planes, v->hybrid + image * 2 * n * c, 2 * n * c, TENSOR_TOLERANCE);
+        if (logits_too && succeeds(r, "logits", snarm_scorer_logits(p->scorer, hybrid, mask, logits))) {
+            const size_t count = (size_t)p->info.maps * n;
+            compare(r, "logits", logits, v->logits + image * count, count, TENSOR_TOLERANCE);
+            compare_map(r, p, v, io, image, logits, height, width);
+        }
+    }
+    free(features), free(inter), free(hybrid), free(planes), free(navigator), free(logits), free(mask);
+}
+
+/* inputs: the file with features and inter_residual; io: the file with what is expected. */
+static void run_files(report *r, const char *folder, const char *weights, const sn_safetensors *inputs,
+                      const sn_safetensors *io, bool logits_too) {
+    vectors v = {.features = read_floats(r, inputs, "features", &v.shape),
+                 .inter = read_floats(r, inputs, "inter_residual", NULL),
+                 .navigator = read_floats(r, io, "navigator", NULL),
+                 .hybrid = optional(r, io, "hybrid", NULL),
+                 .logits = optional(r, io, "logits", NULL),
+                 .mask = optional(r, io, "reference_mask", NULL),
+                 .map = optional(r, io, "map", &v.map_shape),
+                 .smoothed = optional(r, io, "map_smoothed", NULL),
+                 .score = optional(r, io, "score", NULL)};
+    parts p = {0};
+    if (!r->failed && v.shape->dims != 4)
+        fail(r, "features have %d dimensions, expected 4", v.shape->dims);
+    if (!r->failed && open_parts(r, &p, folder, weights, (size_t)v.shape->shape[2], (size_t)v.shape->shape[3])) {
+        if ((size_t)v.shape->shape[1] != p.channels || (logits_too && v.logits == NULL))
+            fail(r, "features have %lld channels, the scorer %zu; or logits are missing", (long long)v.shape->shape[1], p.channels);
+        for (size_t image = 0; image < (size_t)v.shape->shape[0] && !r->failed; image++)
+            run_picture(r, &p, &v, io, image, logits_too);
+    }
+    close_parts(&p);
+    free(v.features), free(v.inter), free(v.navigator), free(v.hybrid), free(v.logits), free(v.mask), free(v.map);
+    free(v.smoothed), free(v.score);
+}
+
+static void run_named(report *r, const char *folder, const char *weights, const char *ending, bool logits_too) {
+    char inputs_name[256], expected_name[256];
+    snprintf(inputs_name, sizeof inputs_name, "%s_io", weights);
+    snprintf(expected_name, sizeof expected_name, "%s%s", weights, ending);
+    sn_safetensors *inputs = open_vectors(r, folder, inputs_name), *expected = open_vectors(r, folder, expected_name);
+    if (inputs != NULL && expected != NULL)
+        run_files(r, folder, weights, inputs, expected, logits_too);
+    sn_safetensors_close(inputs);
+    sn_safetensors_close(expected);
+}
+
+static void strip(char *weights, size_t size, const char *name, const char *ending) {
+    snprintf(weights, size, "%.*s", (int)(strlen(name) - strlen(ending)), name);
+}
+
+void run_scorer(report *r, const char *folder, const char *name) {
+    run_named(r, folder, name, "_io", true);
+}
+
+void run_scorer_io(report *r, const char *folder, const char *name) {
+    char weights[256];
+    strip(weights, sizeof weights, name, "_io");
+    run_named(r, folder, weights, "_io", true);
+}
+
+void run_scorer_grad(report *r, const char *folder, const char *name) {
+    char weights[256];
+    strip(weights, sizeof weights, name, "_grad");
+    run_named(r, folder, weights, "_grad", false);
+    if (!r->failed)
+        snprintf(r->note, sizeof r->note, "navigator only: this version does not train");
+}
