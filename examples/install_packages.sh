@@ -37,16 +37,14 @@ if [ -z "$missing" ]; then
     exit 0
 fi
 
-as_root=""
+as_root="env"
 if [ "$(id -u)" -ne 0 ]; then
     if ! command -v sudo >/dev/null; then
         echo "These packages are missing, and neither root nor sudo is at hand:$missing" >&2
         exit 1
     fi
-    as_root="sudo"
+    as_root="sudo env"
 fi
 echo "packages: installing$missing"
-export DEBIAN_FRONTEND=noninteractive
-$as_root apt-get update -qq
-# shellcheck disable=SC2086
-$as_root apt-get install -y -qq --no-install-recommends $missing >/dev/null
+$as_root DEBIAN_FRONTEND=noninteractive apt-get update -qq
+$as_root DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null

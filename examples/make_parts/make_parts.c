@@ -218,25 +218,20 @@ typedef struct arguments {
 
 static bool read_arguments(arguments *a, int argc, char **argv) {
     *a = (arguments){.count = 24};
-    for (int i = 1; i < argc; i++) {
-        const char *value = i + 1 < argc ? argv[i + 1] : "";
-        bool good = true;
-        if (argv[i][0] != '-') {
-            good = a->out == NULL && strlen(argv[i]) > 0 && strlen(argv[i]) < PATH_SIZE / 2;
-            a->out = argv[i];
-            i--;
-        } else if (strcmp(argv[i], "--seed") == 0) {
-            good = read_number(value, 0, 0xffffffff, &a->seed);
-        } else if (strcmp(argv[i], "--count") == 0) {
-            good = read_number(value, 1, 999, &a->count);
-        } else if (strcmp(argv[i], "--product") == 0) {
-            a->product = value;
-        } else {
-            good = false;
+    for (int i = 1; i < argc;) {
+        const char *name = argv[i++];
+        if (name[0] != '-') {
+            if (a->out != NULL || name[0] == '\0' || strlen(name) >= PATH_SIZE / 2)
+                return false;
+            a->out = name;
+            continue;
         }
-        if (!good)
+        const char *value = i < argc ? argv[i++] : "";
+        if (strcmp(name, "--product") == 0)
+            a->product = value;
+        else if (!(strcmp(name, "--seed") == 0 && read_number(value, 0, 0xffffffff, &a->seed)) &&
+                 !(strcmp(name, "--count") == 0 && read_number(value, 1, 999, &a->count)))
             return false;
-        i++;
     }
     bool known = a->product == NULL;
     for (int i = 0; i < PRODUCTS && !known; i++)

@@ -86,7 +86,7 @@ static void fabric_damage(const scene *s, defect *d, random_state *random) {
     d->x = u;
     d->y = v;
     d->angle = random_between(random, 0, 2 * pi);
-    d->size = random_between(random, 12, 18);
+    d->size = random_between(random, 16, 24);
     if (d->kind == DEFECT_SCRATCH) { /* a pulled warp yarn */
         d->which = (int)floorf(u / pitch);
         d->size = random_between(random, 30, 55);
@@ -121,7 +121,7 @@ static colour fabric_shade(const scene *s, float x, float y) {
     thread.r *= 1 + 0.04f * s->tint;
     colour surface = mix(gap, thread, smooth_step(1.05f, 0.9f, side));
     if (pulled)
-        surface = scaled(surface, 0.62f);
+        surface = scaled(surface, 0.45f);
     if (s->damage.kind == DEFECT_STAIN || s->damage.kind == DEFECT_DENT)
         surface = defect_apply(&s->damage, at, bt, surface, surface);
     if (s->damage.kind == DEFECT_MISSING) {
