@@ -1,9 +1,8 @@
-#define _GNU_SOURCE
 #include "backbone/weights.h"
 
 #include "core/memory.h"
+#include "core/number.h"
 
-#include <locale.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -162,17 +161,19 @@ snarm_status sn_weights_metadata_double(const sn_weights *weights, const char *k
     return sn_safetensors_metadata_double(weights->file, key_under(weights, key, full), least, most, out);
 }
 
-/* Three numbers with points whatever the program's locale: under one that writes commas, strtod would read "0.5,0.5" as 0. */
-static bool parse_triple(const char *text, locale_t plain, double least, double most, float *out) {
+static snarm_status parse_triple(const char *text, double least, double most, float *out, bool *good) {
+    *good = false;
     for (int i = 0; i < 3; i++) {
-        char *end;
-        double value = strtod_l(text, &end, plain);
+        const char *end;
+        double value;
+        SN_TRY(sn_number_parse(text, &end, &value));
         if (end == text || *end != (i < 2 ? ',' : '\0') || !(value >= least && value <= most))
-            return false;
+            return SNARM_OK;
         out[i] = (float)value;
         text = end + 1;
     }
-    return true;
+    *good = true;
+    return SNARM_OK;
 }
 
 snarm_status sn_weights_metadata_triple(const sn_weights *weights, const char *key, double least, double most,
@@ -181,12 +182,8 @@ snarm_status sn_weights_metadata_triple(const sn_weights *weights, const char *k
     memcpy(out, otherwise, 3 * sizeof *out);
     if (text == NULL)
         return SNARM_OK;
-    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (plain == (locale_t)0)
-        return sn_error(SNARM_ERROR_MEMORY, "%s: no C locale to read metadata %s with",
-                        sn_safetensors_path(weights->file), key);
-    bool good = parse_triple(text, plain, least, most, out);
-    freelocale(plain);
+    bool good;
+    SN_TRY(parse_triple(text, least, most, out, &good));
     if (good)
         return SNARM_OK;
     return sn_error(SNARM_ERROR_FORMAT, "%s: metadata %.*s%s is '%.80s', expected three numbers in %g..%g as '0.5,0.5,0.5'",

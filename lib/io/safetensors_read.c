@@ -2,12 +2,12 @@
 #include "io/safetensors.h"
 
 #include "core/memory.h"
+#include "core/number.h"
 #include "io/half.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -332,8 +332,9 @@ snarm_status sn_safetensors_metadata_double(const sn_safetensors *file, const ch
     const char *text = sn_safetensors_metadata(file, key);
     if (text == NULL)
         return sn_error(SNARM_ERROR_FORMAT, "%s: metadata %s is missing", file->path, key);
-    char *end;
-    double value = strtod(text, &end);
+    const char *end;
+    double value;
+    SN_TRY(sn_number_parse(text, &end, &value));
     if (end == text || *end != '\0' || !(value >= least && value <= most))
         return sn_error(SNARM_ERROR_FORMAT, "%s: metadata %s is '%.40s', expected a number from %g to %g", file->path, key,
                         text, least, most);

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "core/memory.h"
+#include "core/number.h"
 #include "io/safetensors.h"
 #include "io/whole_file.h"
 
@@ -65,7 +66,7 @@ snarm_status sn_writer_metadata_int(sn_writer *writer, const char *key, int64_t 
 
 snarm_status sn_writer_metadata_double(sn_writer *writer, const char *key, double value) {
     char text[48];
-    snprintf(text, sizeof text, "%.17g", value);
+    SN_TRY(sn_number_print(text, sizeof text, value));
     return sn_writer_metadata(writer, key, text);
 }
 

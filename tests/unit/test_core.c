@@ -1,11 +1,14 @@
 /* Status sentences, option structures, aligned memory, the generator, and the parallel loop. */
 #include "core/memory.h"
+#include "core/number.h"
 #include "core/rng.h"
 #include "core/status.h"
 #include "core/threads.h"
 #include "support.h"
 
+#include <locale.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -79,6 +82,28 @@ START_TEST(generator_is_uniform_and_repeatable) {
 }
 END_TEST
 
+START_TEST(numbers_without_locale) {
+    char text[48];
+    const char *end;
+    double value;
+    ck_ok(sn_number_print(text, sizeof text, 0.1));
+    ck_assert_str_eq(text, "0.10000000000000001");
+    ck_ok(sn_number_parse("0.25,1", &end, &value));
+    ck_assert(value == 0.25 && *end == ',');
+    ck_ok(sn_number_parse("x", &end, &value));
+    ck_assert(*end == 'x');
+    if (setlocale(LC_NUMERIC, "de_DE.UTF-8") == NULL)
+        return;
+    ck_ok(sn_number_print(text, sizeof text, 0.5));
+    ck_assert_str_eq(text, "0.5");
+    ck_ok(sn_number_parse("0.5", &end, &value));
+    ck_assert(value == 0.5);
+    snprintf(text, sizeof text, "%g", 0.5);
+    ck_assert_str_eq(text, "0,5");
+    setlocale(LC_NUMERIC, "C");
+}
+END_TEST
+
 typedef struct cover {
     unsigned char seen[1000];
     int threads[SN_THREADS_MAX];
@@ -113,6 +138,7 @@ int main(void) {
     tcase_add_test(cases, options_of_other_ages);
     tcase_add_test(cases, memory_is_aligned_and_checked);
     tcase_add_test(cases, generator_is_uniform_and_repeatable);
+    tcase_add_test(cases, numbers_without_locale);
     tcase_add_test(cases, parallel_covers_once);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
