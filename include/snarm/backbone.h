@@ -37,7 +37,7 @@ typedef struct snarm_backbone_options {
     int32_t channels;     /* C, feature channels; default 512: each group is mean-pooled to 1,024 channels, the groups are
                              concatenated and pooled to C; 8..4,096. -1: no pooling, C = sum of the groups' channels */
     int32_t neighbourhood; /* mean over a square of so many grid positions around each (PatchCore's), before the groups meet;
-                             1, 3 or 5; 1 is none; default 1 for ViTs, 3 for CNNs; positions outside are left out */
+                             1, 3 or 5; 1 is none; default 1 for ViTs, 3 for CNNs; positions outside count as zeros */
     int32_t threads;      /* default 0: snarm_default_threads(); 1..64 */
 } snarm_backbone_options;
 SNARM_API void snarm_backbone_options_init(snarm_backbone_options *options);

@@ -173,7 +173,9 @@ static void pool(void *context, size_t begin, size_t end, int thread) {
     }
 }
 
-/* The mean over the square around each position, without what lies outside the grid. */
+/* The mean over the square around each position. Positions outside the grid count as zeros, as in PatchCore: the borders then
+ * keep a signature of their own, and patches there are compared with patches of borders. On real parts that decides much: left
+ * out of the mean instead, the same detector found a fifth less of the defective pixels (docs/results.md). */
 static void average_neighbours(void *context, size_t begin, size_t end, int thread) {
     (void)thread;
     const pass *a = context;
@@ -183,7 +185,7 @@ static void average_neighbours(void *context, size_t begin, size_t end, int thre
         const size_t y = position / width, x = position % width;
         const size_t top = y < reach ? 0 : y - reach, bottom = y + reach < height ? y + reach : height - 1;
         const size_t left = x < reach ? 0 : x - reach, right = x + reach < width ? x + reach : width - 1;
-        const float share = 1.0f / (float)((bottom - top + 1) * (right - left + 1));
+        const float share = 1.0f / (float)(a->f->neighbourhood * a->f->neighbourhood);
         float *restrict to = a->to + position * count;
         memset(to, 0, count * sizeof *to);
         for (size_t v = top; v <= bottom; v++)

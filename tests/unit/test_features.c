@@ -22,14 +22,11 @@ static void pool_row(const double *in, size_t in_count, double *out, size_t out_
 
 static double neighbours(const float *rows, const sn_group *g, long y, long x, size_t c, long reach) {
     double sum = 0;
-    int count = 0;
     for (long v = y - reach; v <= y + reach; v++)
         for (long u = x - reach; u <= x + reach; u++)
-            if (v >= 0 && v < (long)g->height && u >= 0 && u < (long)g->width) {
+            if (v >= 0 && v < (long)g->height && u >= 0 && u < (long)g->width)
                 sum += rows[((size_t)v * g->width + (size_t)u) * g->channels + c];
-                count++;
-            }
-    return sum / count;
+    return sum / (double)((2 * reach + 1) * (2 * reach + 1)); /* outside counts as zero */
 }
 
 static double bilinear(const float *rows, const sn_group *g, double y, double x, size_t c, long reach) {
