@@ -76,7 +76,7 @@ static int parse(fit_arguments *a, int argc, char **argv) {
          .kind = OPTION_INTEGER,
          .target = &a->bank_size,
          .value = "N",
-         .help = "patches kept at most; default 10000",
+         .help = "patches kept at most; default 20000",
          .minimum = 1,
          .maximum = 1e7},
         {.name = "size",

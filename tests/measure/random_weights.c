@@ -1,0 +1,50 @@
+/* random_weights KIND FILE: a file of random weights at full size, for measurements of speed.
+ * KIND: vit (ViT-B/14 with four registers, Meta's names), wide_resnet (WideResNet-50-2), scorer (the paper's sizes, C = 512). */
+#include "make_scorer.h"
+#include "networks.h"
+#include "support.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *path;
+
+START_TEST(vit) {
+    static const vit_shape shape = {.names = META_NAMES, .dim = 768, .depth = 12, .patch = 14, .registers = 4,
+                                    .mlp = 3072, .side = 37, .layer_scale = true};
+    write_vit(path, &shape, &(file_changes){0});
+}
+END_TEST
+
+START_TEST(wide_resnet) {
+    static const resnet_shape shape = {true, 64, 128, {3, 4, 6, 3}};
+    write_resnet(path, &shape, &(file_changes){0});
+}
+END_TEST
+
+START_TEST(scorer) {
+    const sn_scorer_weights sizes = scorer_paper_sizes();
+    ck_ok(make_scorer(path, &sizes, 1));
+}
+END_TEST
+
+/* The generators are the tests' and report failures to Check: they run as a test of one case. */
+int main(int argc, char **argv) {
+    static const struct {
+        const char *kind;
+        const TTest *const *test;
+    } kinds[] = {{"vit", &vit}, {"wide_resnet", &wide_resnet}, {"scorer", &scorer}};
+    for (size_t i = 0; argc == 3 && i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcmp(argv[1], kinds[i].kind) != 0)
+            continue;
+        path = argv[2];
+        Suite *suite = suite_create(kinds[i].kind);
+        TCase *one = tcase_create("write");
+        tcase_set_timeout(one, 600);
+        tcase_add_test(one, *kinds[i].test);
+        suite_add_tcase(suite, one);
+        return run_suite(suite);
+    }
+    fprintf(stderr, "usage: random_weights vit|wide_resnet|scorer FILE\n");
+    return 2;
+}
