@@ -1,10 +1,9 @@
 """The snarm command from outside: what it prints, what it writes, and how it ends.
 
-usage: test_cli.py SNARM MAKE_PARTS LIBRARY [TEST]...
+usage: test_cli.py SNARM MAKE_PARTS [TEST]...
 """
 
 import csv
-import ctypes
 import io
 import json
 import os
@@ -18,7 +17,7 @@ import unittest
 
 import sample_files as sample
 
-SNARM, MAKE_PARTS, LIBRARY = map(os.path.abspath, sys.argv[1:4])
+SNARM, MAKE_PARTS = map(os.path.abspath, sys.argv[1:3])
 FIT = ["--steps", "0", "--size", "64", "--bank-size", "200", "--layers", "2,3"]
 METRICS = ["image_auroc", "image_ap", "image_f1max", "pixel_auroc", "pixel_ap", "pixel_f1max", "aupro"]
 
@@ -658,21 +657,6 @@ class BrokenFiles(CommandCase):
         self.assert_fails(3, ["cut.snarm"], "bench", "--model", cut)
         self.assert_fails(3, ["cut.snarm"], "eval", "--model", cut, "--dataset", Shared.path("parts"))
 
-    def test_models_cut_every_thousand_bytes(self):
-        """Through the library itself: a process for each would take minutes."""
-        library = ctypes.CDLL(LIBRARY)
-        library.snarm_last_error.restype = ctypes.c_char_p
-        cut = os.fsencode(shutil.copy(Shared.model, self.path("cut.snarm")))
-        detector = ctypes.c_void_p(1)
-        for length in range(os.path.getsize(cut) - 1, -1, -1000):
-            os.truncate(cut, length)
-            status = library.snarm_detector_load(ctypes.byref(detector), cut, None)
-            sentence = library.snarm_last_error()
-            self.assertIn(status, (3, 4), (length, sentence))
-            self.assertIsNone(detector.value)
-            self.assertIn(b"cut.snarm", sentence)
-            self.assertNotIn(b"\n", sentence)
-
     def test_changed_models(self):
         """Any byte of the header may be wrong: never a crash, and one line where it is noticed."""
         whole = sample.read(Shared.model)
@@ -692,6 +676,6 @@ if __name__ == "__main__":
         Shared.make()
         if Shared.fitted[0] != 0:
             sys.exit(f"the model could not be made: {Shared.fitted}")
-        unittest.main(argv=[sys.argv[0], *sys.argv[4:]], verbosity=2)
+        unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=2)
     finally:
         shutil.rmtree(Shared.root)

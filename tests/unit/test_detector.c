@@ -1,4 +1,5 @@
 /* The detector: learning from pictures in memory, verdicts, model files, threads; with and without a scorer. */
+#define _GNU_SOURCE
 #include "detector/detector.h"
 #include "io/safetensors.h"
 #include "make_scorer.h"
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { SIDE = 64, PICTURES = 12, CHANNELS = 32 };
 
@@ -264,6 +266,63 @@ START_TEST(cancelled_anywhere) {
 }
 END_TEST
 
+/* The bytes of a file, the caller's to free. */
+static unsigned char *read_file(const char *path, size_t *size) {
+    FILE *file = fopen(path, "rb");
+    ck_assert_ptr_nonnull(file);
+    fseek(file, 0, SEEK_END);
+    *size = (size_t)ftell(file);
+    rewind(file);
+    unsigned char *bytes = malloc(*size);
+    ck_assert_uint_eq(fread(bytes, 1, *size, file), *size);
+    fclose(file);
+    return bytes;
+}
+
+static void write_file(const char *path, const unsigned char *bytes, size_t size) {
+    FILE *file = fopen(path, "wb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(bytes, 1, size, file), size);
+    fclose(file);
+}
+
+/* A model cut at every 1,000th byte, and with bytes of its header changed: refused with a sentence that names the file, or
+ * still a model that can be used, never anything worse. */
+START_TEST(broken_models) {
+    snarm_fit_options options = small(_i == 1);
+    snarm_detector *detector = fit(&options, PICTURES);
+    char path[256], broken[256];
+    snprintf(path, sizeof path, "%s", scratch_file("whole.snarm"));
+    snprintf(broken, sizeof broken, "%s", scratch_file("broken.snarm"));
+    ck_ok(snarm_detector_save(detector, path));
+    snarm_detector_destroy(detector);
+    size_t size, header = 0;
+    unsigned char *bytes = read_file(path, &size);
+    for (int i = 7; i >= 0; i--)
+        header = header << 8 | bytes[i];
+    write_file(broken, bytes, size);
+    for (size_t length = size - 1; length < size; length -= 1000) {
+        ck_assert_int_eq(truncate(broken, (off_t)length), 0);
+        const snarm_status status = snarm_detector_load(&detector, broken, NULL);
+        ck_assert_msg(status == SNARM_ERROR_FORMAT, "cut at %zu: status %d", length, (int)status);
+        ck_assert_ptr_null(detector);
+        ck_assert_ptr_nonnull(strstr(snarm_last_error(), "broken.snarm"));
+        ck_assert_ptr_null(strchr(snarm_last_error(), '\n'));
+    }
+    for (size_t at = 0; at < 8 + header; at += 1 + header / 150) {
+        bytes[at] ^= 0x15;
+        write_file(broken, bytes, size);
+        if (snarm_detector_load(&detector, broken, NULL) == SNARM_OK)
+            ck_assert(isfinite(inspect(detector, pictures[0], NULL).score));
+        else
+            ck_assert_ptr_nonnull(strstr(snarm_last_error(), "broken.snarm"));
+        snarm_detector_destroy(detector);
+        bytes[at] ^= 0x15;
+    }
+    free(bytes);
+}
+END_TEST
+
 START_TEST(bad_options) {
     static const struct {
         snarm_fit_options options;
@@ -345,6 +404,7 @@ int main(void) {
     tcase_add_test(cases, a_vit_learns_too);
     tcase_add_loop_test(cases, threads_do_not_matter, 0, 2);
     tcase_add_test(cases, cancelled_anywhere);
+    tcase_add_loop_test(cases, broken_models, 0, 2);
     tcase_add_test(cases, bad_options);
     tcase_add_test(cases, thresholds);
     suite_add_tcase(suite, cases);
