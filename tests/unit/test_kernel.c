@@ -157,6 +157,23 @@ START_TEST(vector_kernels) {
         }
         ck_assert_double_lt(fabs(simd->squared_distance(a, b, count) - distance), 1e-6 * (1 + distance));
         ck_assert_double_lt(fabs(simd->dot(a, b, count) - product), 1e-6 * magnitude);
+        /* The same numbers as count / 3 dimensions of up to 3 centres, interleaved. */
+        const size_t dimensions = count / 3, centres = dimensions > 0 ? 1 + count % 3 : 0;
+        float *blocks = calloc((dimensions + 1) * SN_CENTRE_LANES, sizeof *blocks);
+        for (size_t first = 0; first <= centres; first++) {
+            double least = INFINITY;
+            for (size_t c = 0; c < centres; c++) {
+                double sum = 0;
+                for (size_t d = 0; d < dimensions; d++) {
+                    blocks[d * SN_CENTRE_LANES + c] = b[c * dimensions + d];
+                    sum += ((double)a[d] - b[c * dimensions + d]) * ((double)a[d] - b[c * dimensions + d]);
+                }
+                least = c >= first && sum < least ? sum : least;
+            }
+            const float found = simd->nearest(a, blocks, first, centres, dimensions);
+            ck_assert(first == centres ? isinf(found) : fabs(found - least) < 1e-5 * (1 + least));
+        }
+        free(blocks);
         int32_t *owners = malloc((count + 1) * sizeof *owners);
         for (size_t i = 0; i < count; i++) {
             owners[i] = (int32_t)(i % 3);
