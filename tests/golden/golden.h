@@ -35,7 +35,7 @@ sn_safetensors *open_vectors(report *r, const char *folder, const char *name);
 /* Each takes the folder and the file's name without its ending. */
 void run_vit(report *r, const char *folder, const char *name);       /* vit_X_meta, vit_X_timm, vit_X_hf */
 void run_vit_io(report *r, const char *folder, const char *name);    /* vit_X_io: all its namings, or its real weights */
-void run_network_io(report *r, const char *folder, const char *name); /* ANY_io: with ../weights/ANY* */
+void run_network_io(report *r, const char *folder, const char *name); /* ANY_io: with weights ANY_* */
 void run_bank(report *r, const char *folder, const char *name);
 void run_mamba(report *r, const char *folder, const char *name);
 void run_scorer(report *r, const char *folder, const char *name);      /* scorer_X with scorer_X_io */

@@ -139,14 +139,15 @@ void run_vit(report *r, const char *folder, const char *name) {
     run_weights(r, folder, io, path);
 }
 
-/* The first file of a folder, by name, that begins so; false if there is none. */
+/* The first file of a folder, by name, that begins so and is no file of vectors; false if there is none. */
 static bool find_file(char *path, size_t size, const char *folder, const char *beginning) {
     struct dirent **entries;
     const int count = scandir(folder, &entries, NULL, alphasort);
     bool found = false;
     for (int i = 0; i < count; i++) {
         const char *name = entries[i]->d_name;
-        if (!found && strncmp(name, beginning, strlen(beginning)) == 0 && strstr(name, ".safetensors") != NULL) {
+        if (!found && strncmp(name, beginning, strlen(beginning)) == 0 && strstr(name, ".safetensors") != NULL &&
+            strstr(name, "_io.safetensors") == NULL) {
             snprintf(path, size, "%s/%s", folder, name);
             found = true;
         }
@@ -157,14 +158,18 @@ static bool find_file(char *path, size_t size, const char *folder, const char *b
     return found;
 }
 
+/* The real weights lie beside the vectors' folder, in it, or in the shared data. */
 void run_network_io(report *r, const char *folder, const char *name) {
-    char network[256], weights_folder[4096], path[8192];
+    char network[256], beside[4096], shared[4096], path[8192];
+    const char *root = getenv("SNARM_SHARED");
     snprintf(network, sizeof network, "%.*s_", (int)(strrchr(name, '_') - name), name);
-    snprintf(weights_folder, sizeof weights_folder, "%s/../weights", folder);
-    if (find_file(path, sizeof path, weights_folder, network))
+    snprintf(beside, sizeof beside, "%s/../weights", folder);
+    snprintf(shared, sizeof shared, "%s/weights", root != NULL ? root : "../shared");
+    if (find_file(path, sizeof path, beside, network) || find_file(path, sizeof path, folder, network) ||
+        find_file(path, sizeof path, shared, network))
         run_weights(r, folder, name, path);
     else
-        fail(r, "no weights %s/%s*.safetensors", weights_folder, network);
+        fail(r, "no weights %s* in %s, %s or %s", network, beside, folder, shared);
 }
 
 void run_vit_io(report *r, const char *folder, const char *name) {
