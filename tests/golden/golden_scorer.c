@@ -186,15 +186,16 @@ static void run_picture(report *r, const parts *p, const vectors *v, const sn_sa
 /* inputs: the file with features and inter_residual; io: the file with what is expected. */
 static void run_files(report *r, const char *folder, const char *weights, const sn_safetensors *inputs,
                       const sn_safetensors *io, bool logits_too) {
-    vectors v = {.features = read_floats(r, inputs, "features", &v.shape),
-                 .inter = read_floats(r, inputs, "inter_residual", NULL),
-                 .navigator = read_floats(r, io, "navigator", NULL),
-                 .hybrid = optional(r, io, "hybrid", NULL),
-                 .logits = optional(r, io, "logits", NULL),
-                 .mask = optional(r, io, "reference_mask", NULL),
-                 .map = optional(r, io, "map", &v.map_shape),
-                 .smoothed = optional(r, io, "map_smoothed", NULL),
-                 .score = optional(r, io, "score", NULL)};
+    vectors v = {0};
+    v.features = read_floats(r, inputs, "features", &v.shape);
+    v.inter = read_floats(r, inputs, "inter_residual", NULL);
+    v.navigator = read_floats(r, io, "navigator", NULL);
+    v.hybrid = optional(r, io, "hybrid", NULL);
+    v.logits = optional(r, io, "logits", NULL);
+    v.mask = optional(r, io, "reference_mask", NULL);
+    v.map = optional(r, io, "map", &v.map_shape);
+    v.smoothed = optional(r, io, "map_smoothed", NULL);
+    v.score = optional(r, io, "score", NULL);
     parts p = {0};
     if (!r->failed && v.shape->dims != 4)
         fail(r, "features have %d dimensions, expected 4", v.shape->dims);
