@@ -2,8 +2,8 @@
 
 #include "core/memory.h"
 #include "core/number.h"
+#include "kernel/finite.h"
 
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,10 +104,10 @@ snarm_status sn_weights_read(sn_weights *weights, float *dst, int dims, const in
     if (status != SNARM_OK)
         return status;
     SN_TRY(sn_tensor_to_f32(weights->file, tensor, dst));
-    for (size_t i = 0; i < tensor->count; i++)
-        if (!isfinite(dst[i]))
-            return sn_error(SNARM_ERROR_FORMAT, "%s: tensor %s has %f at element %zu, expected finite numbers",
-                            sn_safetensors_path(weights->file), tensor->name, (double)dst[i], i);
+    const size_t wrong = sn_find_not_finite(dst, tensor->count);
+    if (wrong != SIZE_MAX)
+        return sn_error(SNARM_ERROR_FORMAT, "%s: tensor %s has %f at element %zu, expected finite numbers",
+                        sn_safetensors_path(weights->file), tensor->name, (double)dst[wrong], wrong);
     return note_used(weights, tensor->name);
 }
 

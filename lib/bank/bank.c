@@ -2,8 +2,8 @@
 
 #include "core/memory.h"
 #include "core/threads.h"
+#include "kernel/finite.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { CHANNELS_MAX = 4096 };
@@ -13,29 +13,11 @@ void snarm_bank_options_init(snarm_bank_options *options) {
     *options = (snarm_bank_options){.struct_size = sizeof *options};
 }
 
-typedef struct finite_check {
-    const float *values;
-    size_t channels;
-    size_t bad[SN_THREADS_MAX]; /* the first vector with a bad value in each thread's part, plus one */
-} finite_check;
-
-static void check_part(void *context, size_t begin, size_t end, int thread) {
-    finite_check *check = context;
-    for (size_t i = begin; i < end && check->bad[thread] == 0; i++)
-        for (size_t c = 0; c < check->channels; c++)
-            if (!isfinite(check->values[i * check->channels + c])) {
-                check->bad[thread] = i + 1;
-                break;
-            }
-}
-
 static snarm_status check_vectors(const float *vectors, size_t count, int32_t channels) {
-    finite_check check = {.values = vectors, .channels = (size_t)channels};
-    sn_parallel(count, 64, check_part, &check);
-    for (int t = 0; t < SN_THREADS_MAX; t++)
-        if (check.bad[t] != 0)
-            return sn_error(SNARM_ERROR_ARGUMENT, "bank: vector %zu holds a value that is not finite", check.bad[t] - 1);
-    return SNARM_OK;
+    const size_t wrong = sn_find_not_finite(vectors, count * (size_t)channels);
+    if (wrong == SIZE_MAX)
+        return SNARM_OK;
+    return sn_error(SNARM_ERROR_ARGUMENT, "bank: vector %zu holds a value that is not finite", wrong / (size_t)channels);
 }
 
 static snarm_status count_images(snarm_bank *bank) {

@@ -9,15 +9,16 @@
  * Each thread owns a range of the points, with a heap of their bounds: it finds its farthest point without asking the others. */
 #include "bank/coreset.h"
 
+#include "core/clock.h"
 #include "core/memory.h"
 #include "core/rng.h"
 #include "core/threads.h"
+#include "kernel/finite.h"
 #include "kernel/simd.h"
 #include "snarm/bank.h"
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 enum { STREAM_OF_FIRST = 2, LANES = SN_CENTRE_LANES };
 
@@ -115,12 +116,6 @@ static void release(greedy *g) {
     sn_free(g->centres);
 }
 
-static double seconds_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static void take(greedy *g, size_t point, size_t *selected) {
     float *block = g->centres + g->centre_count / LANES * LANES * g->dimensions;
     for (size_t d = 0; d < g->dimensions; d++)
@@ -134,7 +129,7 @@ static snarm_status choose(greedy *g, size_t target, uint64_t seed, snarm_progre
     sn_rng_seed(&rng, seed, STREAM_OF_FIRST);
     take(g, (size_t)sn_rng_below(&rng, g->count), selected);
     sn_parallel(g->shares, 1, start_shares, g);
-    double told = seconds_now();
+    double told = sn_seconds();
     SN_TRY(sn_progress(progress, user, "coreset", 1, target));
     while (g->centre_count < target) {
         sn_parallel(g->shares, 1, find_farthest, g);
@@ -145,8 +140,8 @@ static snarm_status choose(greedy *g, size_t target, uint64_t seed, snarm_progre
         if (g->bound[next] <= 0)
             break; /* what is left repeats what is chosen */
         take(g, next, selected);
-        if (progress != NULL && seconds_now() - told > 0.1) {
-            told = seconds_now();
+        if (progress != NULL && sn_seconds() - told > 0.1) {
+            told = sn_seconds();
             SN_TRY(sn_progress(progress, user, "coreset", g->centre_count, target));
         }
     }
@@ -214,12 +209,13 @@ snarm_status snarm_coreset_select(const float *vectors, size_t count, int32_t ch
     if (options.projection < -1 || options.projection > 4096)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_coreset_options: projection is %d, expected -1..4096",
                         (int)options.projection);
-    for (size_t i = 0; i < count * (size_t)channels; i++)
-        if (!isfinite(vectors[i]))
-            return sn_error(SNARM_ERROR_ARGUMENT, "snarm_coreset_select: vector %zu holds a value that is not finite",
-                            i / (size_t)channels);
     const int former = sn_threads_enter(sn_threads_resolve(options.threads));
-    snarm_status status = select_projected(vectors, count, (size_t)channels, target, &options, selected, chosen);
+    const size_t wrong = sn_find_not_finite(vectors, count * (size_t)channels);
+    snarm_status status =
+        wrong != SIZE_MAX
+            ? sn_error(SNARM_ERROR_ARGUMENT, "snarm_coreset_select: vector %zu holds a value that is not finite",
+                       wrong / (size_t)channels)
+            : select_projected(vectors, count, (size_t)channels, target, &options, selected, chosen);
     sn_threads_leave(former);
     return status;
 }

@@ -5,6 +5,7 @@
 
 #include "core/memory.h"
 #include "core/threads.h"
+#include "kernel/finite.h"
 #include "kernel/simd.h"
 
 #include <math.h>
@@ -223,11 +224,15 @@ static snarm_status check_search(const snarm_bank *bank, const float *queries, s
     if (k < 1 || k > SNARM_NEIGHBOURS_MAX || (size_t)k > usable)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_bank_search: k is %d, expected 1..%d and at most the %zu vectors searched",
                         (int)k, SNARM_NEIGHBOURS_MAX, usable);
-    for (size_t i = 0; i < count * (size_t)bank->channels; i++)
-        if (!isfinite(queries[i]))
-            return sn_error(SNARM_ERROR_ARGUMENT, "snarm_bank_search: query %zu holds a value that is not finite",
-                            i / (size_t)bank->channels);
     return SNARM_OK;
+}
+
+static snarm_status check_queries(const snarm_bank *bank, const float *queries, size_t count) {
+    const size_t wrong = sn_find_not_finite(queries, count * (size_t)bank->channels);
+    if (wrong == SIZE_MAX)
+        return SNARM_OK;
+    return sn_error(SNARM_ERROR_ARGUMENT, "snarm_bank_search: query %zu holds a value that is not finite",
+                    wrong / (size_t)bank->channels);
 }
 
 snarm_status snarm_bank_search(const snarm_bank *bank, const float *queries, size_t count, int32_t k, int32_t exclude,
@@ -238,7 +243,7 @@ snarm_status snarm_bank_search(const snarm_bank *bank, const float *queries, siz
     search s = {.bank = bank, .simd = sn_simd_table(), .state = state, .k = (size_t)k, .exclude = exclude,
                 .candidates = (size_t)k + SPARE, .owners = exclude >= 0 ? bank->images : NULL};
     const int former = sn_threads_enter(bank->threads);
-    snarm_status status = SNARM_OK;
+    snarm_status status = check_queries(bank, queries, count);
     for (size_t first = 0; first < count && status == SNARM_OK; first += QUERIES_AT_A_TIME) {
         const size_t some = count - first < QUERIES_AT_A_TIME ? count - first : QUERIES_AT_A_TIME;
         s.queries = queries + first * (size_t)bank->channels;

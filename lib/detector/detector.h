@@ -71,6 +71,4 @@ void sn_choose_threshold(float *scores, size_t count, double rate, float *thresh
 /* 0..1, rising, 0.5 at the threshold, 0 at low and below. */
 float sn_normalize_score(float score, float threshold, float low);
 
-double sn_milliseconds(void);
-
 #endif

@@ -36,9 +36,8 @@ static snarm_status leave_one_out(snarm_detector *d, sn_feature_source *source, 
         /* A picture that owns (nearly) the whole bank leaves fewer neighbours, or none: then its own must do. */
         const size_t others = bank_count - owned[i];
         const int32_t wanted = d->recipe.neighbours;
-        const int32_t neighbours = d->scorer != NULL || others >= (size_t)wanted ? wanted
-                                   : others > 0                                   ? (int32_t)others
-                                                                                  : wanted;
+        const bool fewer = d->scorer == NULL && others > 0 && others < (size_t)wanted;
+        const int32_t neighbours = fewer ? (int32_t)others : wanted;
         const int32_t exclude = others >= (size_t)neighbours ? (int32_t)i : -1;
         SN_TRY(score_features(d, source->inspection, features, exclude, neighbours, &d->scores[i]));
     }

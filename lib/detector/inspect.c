@@ -1,17 +1,15 @@
 /* From a picture to its map, score and verdict. */
 #include "detector/detector.h"
 
+#include "core/clock.h"
 #include "core/memory.h"
 #include "snarm/map.h"
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
-double sn_milliseconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return 1e3 * (double)now.tv_sec + 1e-6 * (double)now.tv_nsec;
+static double milliseconds(void) {
+    return 1e3 * sn_seconds();
 }
 
 static void destroy_inspection(void *pointer) {
@@ -64,9 +62,9 @@ snarm_status sn_detector_ready(snarm_detector *detector) {
 }
 
 snarm_status sn_inspect_features(const snarm_detector *detector, sn_inspection *inspection) {
-    const double began = sn_milliseconds();
+    const double began = milliseconds();
     SN_TRY(snarm_backbone_features(detector->backbone, inspection->planes, inspection->features));
-    inspection->backbone_ms = sn_milliseconds() - began;
+    inspection->backbone_ms = milliseconds() - began;
     return SNARM_OK;
 }
 
@@ -74,7 +72,7 @@ snarm_status sn_inspect_features(const snarm_detector *detector, sn_inspection *
 static snarm_status map_of_distances(const snarm_detector *d, sn_inspection *inspection, const float *features,
                                      int32_t exclude, int32_t neighbours) {
     const size_t patches = (size_t)d->shape.grid_width * (size_t)d->shape.grid_height;
-    double began = sn_milliseconds();
+    double began = milliseconds();
     SN_TRY(snarm_bank_search(d->bank, features, patches, neighbours, exclude, inspection->distances, NULL));
     for (size_t i = 0; i < patches; i++) {
         float sum = 0;
@@ -82,30 +80,30 @@ static snarm_status map_of_distances(const snarm_detector *d, sn_inspection *ins
             sum += inspection->distances[i * (size_t)neighbours + (size_t)k];
         inspection->patches[i] = sum / (float)neighbours;
     }
-    inspection->match_ms = sn_milliseconds() - began;
-    began = sn_milliseconds();
+    inspection->match_ms = milliseconds() - began;
+    began = milliseconds();
     SN_TRY(snarm_map_from_patches(inspection->patches, d->shape.grid_width, d->shape.grid_height, d->shape.width,
                                   d->shape.height, d->threads, inspection->map));
-    inspection->map_ms = sn_milliseconds() - began;
+    inspection->map_ms = milliseconds() - began;
     return SNARM_OK;
 }
 
 static snarm_status map_of_scorer(const snarm_detector *d, sn_inspection *inspection, const float *features,
                                   int32_t exclude) {
-    double began = sn_milliseconds();
+    double began = milliseconds();
     SN_TRY(snarm_residual_inter(d->residual, d->bank, features, exclude, inspection->inter));
     SN_TRY(snarm_residual_hybrid(d->residual, features, inspection->inter, inspection->hybrid, inspection->reference,
                                  NULL));
-    double ended = sn_milliseconds();
+    double ended = milliseconds();
     inspection->match_ms = ended - began;
     began = ended;
     SN_TRY(snarm_scorer_logits(d->scorer, inspection->hybrid, inspection->reference, inspection->logits));
-    ended = sn_milliseconds();
+    ended = milliseconds();
     inspection->scorer_ms = ended - began;
     began = ended;
     SN_TRY(snarm_map_from_logits(inspection->logits, d->logit_maps, d->shape.grid_width, d->shape.grid_height,
                                  d->shape.width, d->shape.height, d->threads, inspection->map));
-    inspection->map_ms = sn_milliseconds() - began;
+    inspection->map_ms = milliseconds() - began;
     return SNARM_OK;
 }
 
@@ -114,10 +112,10 @@ snarm_status sn_inspect_map(const snarm_detector *detector, sn_inspection *inspe
     inspection->scorer_ms = 0;
     SN_TRY(detector->scorer == NULL ? map_of_distances(detector, inspection, features, exclude, neighbours)
                                     : map_of_scorer(detector, inspection, features, exclude));
-    const double began = sn_milliseconds();
+    const double began = milliseconds();
     SN_TRY(snarm_map_smooth(inspection->map, detector->shape.width, detector->shape.height, detector->recipe.smoothing,
                             detector->threads));
-    inspection->map_ms += sn_milliseconds() - began;
+    inspection->map_ms += milliseconds() - began;
     return SNARM_OK;
 }
 
@@ -129,7 +127,7 @@ static double to_picture(int32_t at, int32_t resized, int32_t cropped, int32_t p
 
 static snarm_status fill_result(const snarm_detector *d, const snarm_image *image, sn_inspection *inspection,
                                 snarm_result *result) {
-    const double began = sn_milliseconds();
+    const double began = milliseconds();
     const int32_t width = d->shape.width, height = d->shape.height;
     SN_TRY(snarm_map_score(inspection->map, width, height, &result->score, NULL, NULL));
     size_t largest = 0;
@@ -147,15 +145,15 @@ static snarm_status fill_result(const snarm_detector *d, const snarm_image *imag
     result->backbone_ms = inspection->backbone_ms;
     result->match_ms = inspection->match_ms;
     result->scorer_ms = inspection->scorer_ms;
-    result->map_ms = inspection->map_ms + sn_milliseconds() - began;
+    result->map_ms = inspection->map_ms + milliseconds() - began;
     return SNARM_OK;
 }
 
 static snarm_status inspect_with(const snarm_detector *d, sn_inspection *inspection, const snarm_image *image,
                                  snarm_result *result) {
-    const double began = sn_milliseconds();
+    const double began = milliseconds();
     SN_TRY(snarm_image_preprocess(image, &d->recipe.preprocess, inspection->planes, NULL));
-    result->preprocess_ms = sn_milliseconds() - began;
+    result->preprocess_ms = milliseconds() - began;
     SN_TRY(sn_inspect_features(d, inspection));
     SN_TRY(sn_inspect_map(d, inspection, inspection->features, -1, d->recipe.neighbours));
     return fill_result(d, image, inspection, result);

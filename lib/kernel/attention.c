@@ -47,9 +47,7 @@ static snarm_status make_softmax(sn_primitive *softmax, size_t rows, size_t toke
         dnnl_primitive_desc_t desc;
         dnnl_status_t result = dnnl_softmax_forward_primitive_desc_create(
             &desc, engine, dnnl_forward_inference, dnnl_softmax_accurate, scores, scores, 1, attributes);
-        dnnl_primitive_attr_destroy(attributes);
-        status = result == dnnl_success ? sn_primitive_init(softmax, desc)
-                                        : sn_dnnl_error(result, "dnnl_softmax_forward_primitive_desc_create");
+        status = sn_primitive_take(softmax, result, desc, attributes, "dnnl_softmax_forward_primitive_desc_create");
     }
     dnnl_memory_desc_destroy(scores);
     return status;

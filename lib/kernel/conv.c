@@ -37,11 +37,6 @@ snarm_status sn_layout_create(sn_layout **out, size_t batch, size_t channels, si
     return wrap(out, desc);
 }
 
-snarm_status sn_layout_copy(sn_layout **out, const sn_layout *layout) {
-    *out = NULL;
-    return clone(out, layout->desc);
-}
-
 void sn_layout_destroy(sn_layout *layout) {
     if (layout == NULL)
         return;
@@ -51,10 +46,6 @@ void sn_layout_destroy(sn_layout *layout) {
 
 size_t sn_layout_bytes(const sn_layout *layout) {
     return dnnl_memory_desc_get_size(layout->desc);
-}
-
-bool sn_layout_equal(const sn_layout *a, const sn_layout *b) {
-    return dnnl_memory_desc_equal(a->desc, b->desc) != 0;
 }
 
 static const dnnl_dim_t *dims_of(const_dnnl_memory_desc_t desc) {
@@ -91,9 +82,7 @@ snarm_status sn_reorder_create(sn_reorder **out, const sn_layout *src, const sn_
         dnnl_primitive_desc_t desc;
         dnnl_status_t result =
             dnnl_reorder_primitive_desc_create(&desc, src->desc, engine, dst->desc, engine, attributes);
-        dnnl_primitive_attr_destroy(attributes);
-        status = result == dnnl_success ? sn_primitive_init(&reorder->primitive, desc)
-                                        : sn_dnnl_error(result, "dnnl_reorder_primitive_desc_create");
+        status = sn_primitive_take(&reorder->primitive, result, desc, attributes, "dnnl_reorder_primitive_desc_create");
     }
     if (status != SNARM_OK) {
         sn_free(reorder);
@@ -174,10 +163,7 @@ static snarm_status make_conv(sn_primitive *primitive, dnnl_memory_desc_t *descr
     dnnl_status_t result = dnnl_convolution_forward_primitive_desc_create(
         &desc, engine, dnnl_forward_inference, dnnl_convolution_direct, descriptors[SRC], descriptors[WEIGHTS],
         descriptors[BIAS], descriptors[DST], strides, dilates, paddings, paddings, attributes);
-    dnnl_primitive_attr_destroy(attributes);
-    if (result != dnnl_success)
-        return sn_dnnl_error(result, "dnnl_convolution_forward_primitive_desc_create");
-    return sn_primitive_init(primitive, desc);
+    return sn_primitive_take(primitive, result, desc, attributes, "dnnl_convolution_forward_primitive_desc_create");
 }
 
 static snarm_status pack_weights(sn_conv *conv, const sn_conv_options *options) {
@@ -261,9 +247,7 @@ static snarm_status make_pool(sn_max_pool *pool, const sn_layout *src, size_t ke
         dnnl_status_t result = dnnl_pooling_forward_primitive_desc_create(
             &desc, engine, dnnl_forward_inference, dnnl_pooling_max, src->desc, dst, strides, kernels, dilates,
             paddings, paddings, attributes);
-        dnnl_primitive_attr_destroy(attributes);
-        status = result == dnnl_success ? sn_primitive_init(&pool->primitive, desc)
-                                        : sn_dnnl_error(result, "dnnl_pooling_forward_primitive_desc_create");
+        status = sn_primitive_take(&pool->primitive, result, desc, attributes, "dnnl_pooling_forward_primitive_desc_create");
     }
     dnnl_memory_desc_destroy(dst);
     return status == SNARM_OK ? clone(&pool->dst, pool->primitive.dst) : status;

@@ -17,11 +17,9 @@ typedef enum sn_order {
 } sn_order;
 snarm_status sn_layout_create(sn_layout **out, size_t batch, size_t channels, size_t height, size_t width,
                               sn_order order);
-snarm_status sn_layout_copy(sn_layout **out, const sn_layout *layout);
 void sn_layout_destroy(sn_layout *layout);
 /* Bytes of a tensor of f32 in it; blocked layouts pad the channels. */
 size_t sn_layout_bytes(const sn_layout *layout);
-bool sn_layout_equal(const sn_layout *a, const sn_layout *b);
 void sn_layout_shape(const sn_layout *layout, size_t *batch, size_t *channels, size_t *height, size_t *width);
 
 typedef struct sn_conv_options {

@@ -2,7 +2,6 @@
 
 #include "core/threads.h"
 
-#include <stdint.h>
 #include <string.h>
 
 typedef struct finite_work {
@@ -33,16 +32,22 @@ static void check_part(void *context, size_t begin, size_t end, int thread) {
     }
 }
 
-snarm_status sn_check_finite(const float *values, size_t rows, size_t columns, const char *function,
-                             const char *name) {
+size_t sn_find_not_finite(const float *values, size_t count) {
     finite_work work = {.values = values};
     for (int t = 0; t < SN_THREADS_MAX; t++)
         work.first[t] = SIZE_MAX;
-    sn_parallel(rows * columns, 4096, check_part, &work);
+    sn_parallel(count, 4096, check_part, &work);
     for (int t = 0; t < SN_THREADS_MAX; t++)
-        if (work.first[t] != SIZE_MAX)
-            return sn_error(SNARM_ERROR_ARGUMENT, "%s: %s[%zu, %zu] is %g, a finite number expected",
-                            function, name, work.first[t] / columns, work.first[t] % columns,
-                            (double)values[work.first[t]]);
-    return SNARM_OK;
+        if (work.first[t] != SIZE_MAX) /* threads hold ascending parts */
+            return work.first[t];
+    return SIZE_MAX;
+}
+
+snarm_status sn_check_finite(const float *values, size_t rows, size_t columns, const char *function,
+                             const char *name) {
+    const size_t wrong = sn_find_not_finite(values, rows * columns);
+    if (wrong == SIZE_MAX)
+        return SNARM_OK;
+    return sn_error(SNARM_ERROR_ARGUMENT, "%s: %s[%zu, %zu] is %g, a finite number expected", function, name,
+                    wrong / columns, wrong % columns, (double)values[wrong]);
 }

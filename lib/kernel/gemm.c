@@ -48,10 +48,7 @@ static snarm_status make_matmul(sn_primitive *primitive, const_dnnl_memory_desc_
         return status;
     dnnl_primitive_desc_t desc;
     dnnl_status_t result = dnnl_matmul_primitive_desc_create(&desc, engine, src, weights, bias, dst, attributes);
-    dnnl_primitive_attr_destroy(attributes);
-    if (result != dnnl_success)
-        return sn_dnnl_error(result, "dnnl_matmul_primitive_desc_create");
-    return sn_primitive_init(primitive, desc);
+    return sn_primitive_take(primitive, result, desc, attributes, "dnnl_matmul_primitive_desc_create");
 }
 
 enum { SRC, WEIGHTS, BIAS, DST, DESCRIPTORS };

@@ -22,10 +22,8 @@ static snarm_status make_norm(sn_primitive *primitive, size_t rows, size_t colum
         dnnl_status_t result = dnnl_layer_normalization_forward_primitive_desc_create(
             &desc, engine, dnnl_forward_inference, data, data, NULL, epsilon, dnnl_use_scale | dnnl_use_shift,
             attributes);
-        dnnl_primitive_attr_destroy(attributes);
-        status = result == dnnl_success
-                     ? sn_primitive_init(primitive, desc)
-                     : sn_dnnl_error(result, "dnnl_layer_normalization_forward_primitive_desc_create");
+        status = sn_primitive_take(primitive, result, desc, attributes,
+                                   "dnnl_layer_normalization_forward_primitive_desc_create");
     }
     dnnl_memory_desc_destroy(data);
     return status;

@@ -108,6 +108,12 @@ snarm_status sn_primitive_init(sn_primitive *primitive, dnnl_primitive_desc_t de
     return sn_dnnl_error(status, "dnnl_primitive_create");
 }
 
+snarm_status sn_primitive_take(sn_primitive *primitive, dnnl_status_t created, dnnl_primitive_desc_t desc,
+                               dnnl_primitive_attr_t attributes, const char *call) {
+    dnnl_primitive_attr_destroy(attributes);
+    return created == dnnl_success ? sn_primitive_init(primitive, desc) : sn_dnnl_error(created, call);
+}
+
 void sn_primitive_destroy(sn_primitive *primitive) {
     if (primitive->primitive != NULL)
         dnnl_primitive_destroy(primitive->primitive);

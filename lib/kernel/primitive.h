@@ -36,6 +36,10 @@ sn_stream *sn_stream_member(sn_stream *stream, size_t index);
  * safe to run on several threads at once. */
 snarm_status sn_attributes(dnnl_primitive_attr_t *out, dnnl_post_ops_t post_ops);
 
+/* The end of making any operation: created is what oneDNN's ..._primitive_desc_create, named by call, answered; desc is taken
+ * over where it succeeded, attributes in any case. */
+snarm_status sn_primitive_take(sn_primitive *primitive, dnnl_status_t created, dnnl_primitive_desc_t desc,
+                               dnnl_primitive_attr_t attributes, const char *call);
 /* Takes over desc, also on failure. */
 snarm_status sn_primitive_init(sn_primitive *primitive, dnnl_primitive_desc_t desc);
 void sn_primitive_destroy(sn_primitive *primitive);
