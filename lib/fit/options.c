@@ -1,5 +1,5 @@
 /* The options of a fit, with the defaults that depend on the backbone. */
-#include "detector/fit.h"
+#include "fit/fit.h"
 
 #include "backbone/backbone.h"
 #include "core/threads.h"

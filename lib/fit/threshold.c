@@ -1,5 +1,5 @@
 /* The threshold of a fit, from the scores that the good pictures get when their own bank vectors do not count. */
-#include "detector/fit.h"
+#include "fit/fit.h"
 
 #include "core/memory.h"
 #include "snarm/map.h"

@@ -1,6 +1,6 @@
 /* The parts of fitting. */
-#ifndef SN_DETECTOR_FIT_H
-#define SN_DETECTOR_FIT_H
+#ifndef SN_FIT_FIT_H
+#define SN_FIT_FIT_H
 
 #include "detector/detector.h"
 
@@ -27,9 +27,9 @@ void sn_feature_source_destroy(sn_feature_source *source);
 /* Features of picture index; valid until the next call. */
 snarm_status sn_feature_source_get(sn_feature_source *source, size_t index, const float **features);
 
-/* fit_bank.c: chooses bank_size of all the pictures' features and makes the detector's bank of them. */
+/* bank.c: chooses bank_size of all the pictures' features and makes the detector's bank of them. */
 snarm_status sn_fit_bank(snarm_detector *detector, sn_feature_source *source, const snarm_fit_options *options);
-/* fit_threshold.c: leave-one-out scores of all pictures, and the threshold. */
+/* threshold.c: leave-one-out scores of all pictures, and the threshold. */
 snarm_status sn_fit_threshold(snarm_detector *detector, sn_feature_source *source, const snarm_fit_options *options);
 
 #endif

@@ -1,5 +1,5 @@
 /* The bank of a fit: project all features, select the coreset, fetch what was selected. */
-#include "detector/fit.h"
+#include "fit/fit.h"
 
 #include "bank/bank.h"
 #include "bank/coreset.h"

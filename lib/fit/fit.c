@@ -1,5 +1,5 @@
 /* Learning a product: open the parts, choose the bank, set the threshold. */
-#include "detector/fit.h"
+#include "fit/fit.h"
 
 #include "core/memory.h"
 

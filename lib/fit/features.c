@@ -1,5 +1,5 @@
 /* The features of the pictures of a fit: each is needed up to three times, and not all may fit into memory. */
-#include "detector/fit.h"
+#include "fit/fit.h"
 
 #include "core/memory.h"
 
