@@ -27,6 +27,13 @@ typedef struct sn_scan {
     size_t x_stride, dt_stride, gate_stride, bc_stride, y_stride;
 } sn_scan;
 
+/* Dropout: elements whose hash falls below limit become 0, the others are multiplied by factor. The hash is of
+ * a key and the element's place in its row alone. limit 0: none. */
+typedef struct sn_dropout {
+    uint32_t limit; /* rate * 2^32 */
+    float factor;   /* 1 / (1 - rate) */
+} sn_dropout;
+
 /* One table per level. All arrays may be unaligned; lengths are arbitrary. */
 typedef struct sn_simd {
     /* The running k smallest of a row of values: values[j] belongs to index first + j. best_values (k, ascending) and
@@ -60,6 +67,30 @@ typedef struct sn_simd {
                              size_t dst_stride);
     /* The channels begin..end - 1 of a scan; see sn_scan. */
     void (*selective_scan)(const sn_scan *scan, size_t begin, size_t end);
+
+    /* For training. Gradients named diff_gain, diff_shift and diff_stream are added to. */
+    void (*dropout)(const float *src, const sn_dropout *dropout, uint32_t key, size_t count, float *dst);
+    /* sum = dropout(src) + stream; dst = (sum - mean) / sqrt(variance + epsilon) * gain + shift. sum may be src. */
+    void (*dropout_layer_norm)(const float *src, const float *stream, const sn_dropout *dropout, uint32_t key,
+                               const float *gain, const float *shift, size_t count, float epsilon, float *sum,
+                               float *dst);
+    /* The gradient of its sum. diff_sum may be sum or diff_dst. */
+    void (*layer_norm_backward)(const float *sum, const float *diff_dst, const float *gain, size_t count, float epsilon,
+                                float *diff_gain, float *diff_shift, float *diff_sum);
+    /* Of rms_norm, of which stream is the input. */
+    void (*rms_norm_backward)(const float *stream, const float *diff_dst, const float *gain, size_t count,
+                              float epsilon, float *diff_gain, float *diff_stream);
+    /* sums += row - pivot; squares += (row - pivot)^2. */
+    void (*add_deviations)(const float *row, const float *pivot, size_t count, float *sums, float *squares);
+    /* Sum of weights[i] * h[i], h = ReLU(row * scale + shift). */
+    float (*relu_dot)(const float *row, const float *scale, const float *shift, const float *weights, size_t count);
+    /* Where h is above 0: active += diff, active_row += diff * row. */
+    void (*relu_dot_sums)(const float *row, float diff, const float *scale, const float *shift, size_t count,
+                          float *active, float *active_row);
+    /* dst = row * row_factor + constant, plus diff * open_factor where h is above 0. dst may be row. */
+    void (*relu_dot_backward)(const float *row, float diff, const float *scale, const float *shift,
+                              const float *open_factor, const float *row_factor, const float *constant, size_t count,
+                              float *dst);
 } sn_simd;
 
 /* The table for this processor, or the one that sn_simd_override chose. */

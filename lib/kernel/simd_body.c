@@ -95,4 +95,12 @@ const sn_simd SN_AT_LEVEL(simd) = {
     .weighted_sum = SN_AT_LEVEL(weighted_sum),
     .causal_conv_silu = SN_AT_LEVEL(causal_conv_silu),
     .selective_scan = SN_AT_LEVEL(selective_scan),
+    .dropout = SN_AT_LEVEL(dropout),
+    .dropout_layer_norm = SN_AT_LEVEL(dropout_layer_norm),
+    .layer_norm_backward = SN_AT_LEVEL(layer_norm_backward),
+    .rms_norm_backward = SN_AT_LEVEL(rms_norm_backward),
+    .add_deviations = SN_AT_LEVEL(add_deviations),
+    .relu_dot = SN_AT_LEVEL(relu_dot),
+    .relu_dot_sums = SN_AT_LEVEL(relu_dot_sums),
+    .relu_dot_backward = SN_AT_LEVEL(relu_dot_backward),
 };
