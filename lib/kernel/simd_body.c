@@ -95,4 +95,6 @@ const sn_simd SN_AT_LEVEL(simd) = {
     .weighted_sum = SN_AT_LEVEL(weighted_sum),
     .causal_conv_silu = SN_AT_LEVEL(causal_conv_silu),
     .selective_scan = SN_AT_LEVEL(selective_scan),
+    .focal = SN_AT_LEVEL(focal),
+    .map_loss = SN_AT_LEVEL(map_loss),
 };

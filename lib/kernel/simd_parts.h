@@ -25,4 +25,9 @@ void SN_AT_LEVEL(causal_conv_silu)(const float *src, size_t src_stride, size_t l
                                    float *dst, size_t dst_stride);
 void SN_AT_LEVEL(selective_scan)(const sn_scan *scan, size_t begin, size_t end);
 
+/* simd_loss.c */
+void SN_AT_LEVEL(focal)(const sn_focal *focal, const float *logits, const uint8_t *labels, size_t count,
+                        float scale, float *gradient, double *sum);
+void SN_AT_LEVEL(map_loss)(const sn_focal *focal, const sn_loss_row *row, double sums[SN_LOSS_SUMS]);
+
 #endif
