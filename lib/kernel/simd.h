@@ -33,6 +33,28 @@ typedef struct sn_dropout {
     uint32_t limit; /* rate * 2^32 */
     float factor;   /* 1 / (1 - rate) */
 } sn_dropout;
+/* Labels of the losses: 0 is normal, SN_LABEL_IGNORED counts for nothing, all others are anomalous. */
+enum { SN_LABEL_IGNORED = 255 };
+
+/* Focal loss of a logit z: with p = sigmoid(z) for an anomalous label, 1 - sigmoid(z) for a normal one,
+ *   -weight (1 - p)^gamma log p, weight = alpha for anomalous labels, 1 - alpha for normal ones.
+ * A probability nearer than e^-24 to 0 counts as e^-24. */
+typedef struct sn_focal {
+    float alpha, gamma;
+} sn_focal;
+
+/* One row of a map of logits z[i] = upper[i] + weight * (lower[i] - upper[i]), with p[i] = sigmoid(z[i]). */
+enum { SN_LOSS_FOCAL, SN_LOSS_P, SN_LOSS_PY, SN_LOSS_Y, SN_LOSS_PIXELS, SN_LOSS_SUMS };
+enum { SN_LOSS_GRADIENTS = 3 };
+typedef struct sn_loss_row {
+    const float *upper, *lower;
+    float weight;
+    const uint8_t *labels;
+    size_t count;
+    /* Derivatives by z of the sums SN_LOSS_FOCAL, SN_LOSS_P and SN_LOSS_PY are added to these rows, shared out as z is
+     * made: 1 - weight of each to upper's, weight to lower's. Both may be the same row. NULL: not wanted. */
+    float *upper_gradients[SN_LOSS_GRADIENTS], *lower_gradients[SN_LOSS_GRADIENTS];
+} sn_loss_row;
 
 /* One table per level. All arrays may be unaligned; lengths are arbitrary. */
 typedef struct sn_simd {
@@ -91,6 +113,11 @@ typedef struct sn_simd {
     void (*relu_dot_backward)(const float *row, float diff, const float *scale, const float *shift,
                               const float *open_factor, const float *row_factor, const float *constant, size_t count,
                               float *dst);
+    /* Adds the focal losses of logits to *sum; gradient = scale times their derivatives, unless it is NULL. */
+    void (*focal)(const sn_focal *focal, const float *logits, const uint8_t *labels, size_t count, float scale,
+                  float *gradient, double *sum);
+    /* Adds a row's focal losses, p, p of anomalous pixels, anomalous pixels and pixels (none of ignored ones) to sums. */
+    void (*map_loss)(const sn_focal *focal, const sn_loss_row *row, double sums[SN_LOSS_SUMS]);
 } sn_simd;
 
 /* The table for this processor, or the one that sn_simd_override chose. */

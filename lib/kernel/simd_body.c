@@ -103,4 +103,6 @@ const sn_simd SN_AT_LEVEL(simd) = {
     .relu_dot = SN_AT_LEVEL(relu_dot),
     .relu_dot_sums = SN_AT_LEVEL(relu_dot_sums),
     .relu_dot_backward = SN_AT_LEVEL(relu_dot_backward),
+    .focal = SN_AT_LEVEL(focal),
+    .map_loss = SN_AT_LEVEL(map_loss),
 };

@@ -42,5 +42,9 @@ void SN_AT_LEVEL(relu_dot_sums)(const float *row, float diff, const float *scale
 void SN_AT_LEVEL(relu_dot_backward)(const float *row, float diff, const float *scale, const float *shift,
                                     const float *open_factor, const float *row_factor, const float *constant,
                                     size_t count, float *dst);
+/* simd_loss.c */
+void SN_AT_LEVEL(focal)(const sn_focal *focal, const float *logits, const uint8_t *labels, size_t count,
+                        float scale, float *gradient, double *sum);
+void SN_AT_LEVEL(map_loss)(const sn_focal *focal, const sn_loss_row *row, double sums[SN_LOSS_SUMS]);
 
 #endif

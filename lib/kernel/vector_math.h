@@ -48,10 +48,9 @@ static inline vfloat v_silu(vfloat x) {
     return x / (1.0f + v_exp(-x));
 }
 
-/* ln(1 + e^x) = max(x, 0) + ln(1 + y), y = e^-|x| in (0, 1]; ln(1 + y) = 2 artanh(s), s = y / (2 + y) in (0,
- * 1/3], by its series to s^17: also exact to the last digits where y is tiny. */
-static inline vfloat v_softplus(vfloat x) {
-    vfloat y = v_exp(v_min(x, -x));
+/* ln(1 + y) for y in 0..1: 2 artanh(s), s = y / (2 + y) in 0..1/3, by its series to s^17: also exact to the last
+ * digits where y is tiny. */
+static inline vfloat v_log1p(vfloat y) {
     vfloat s = y / (2.0f + y), q = s * s;
     vfloat p = v_set(1.0f / 17);
     p = v_fma(p, q, v_set(1.0f / 15));
@@ -62,7 +61,12 @@ static inline vfloat v_softplus(vfloat x) {
     p = v_fma(p, q, v_set(1.0f / 5));
     p = v_fma(p, q, v_set(1.0f / 3));
     p = v_fma(p * q, s, s);
-    return v_max(v_set(0.0f), x) + 2.0f * p;
+    return 2.0f * p;
+}
+
+/* ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|). */
+static inline vfloat v_softplus(vfloat x) {
+    return v_max(v_set(0.0f), x) + v_log1p(v_exp(v_min(x, -x)));
 }
 
 #endif
