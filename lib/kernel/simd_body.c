@@ -95,4 +95,6 @@ const sn_simd SN_AT_LEVEL(simd) = {
     .weighted_sum = SN_AT_LEVEL(weighted_sum),
     .causal_conv_silu = SN_AT_LEVEL(causal_conv_silu),
     .selective_scan = SN_AT_LEVEL(selective_scan),
+    .causal_conv_silu_backward = SN_AT_LEVEL(causal_conv_silu_backward),
+    .selective_scan_backward = SN_AT_LEVEL(selective_scan_backward),
 };

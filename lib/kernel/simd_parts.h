@@ -25,4 +25,9 @@ void SN_AT_LEVEL(causal_conv_silu)(const float *src, size_t src_stride, size_t l
                                    float *dst, size_t dst_stride);
 void SN_AT_LEVEL(selective_scan)(const sn_scan *scan, size_t begin, size_t end);
 
+/* simd_scan_backward.c */
+void SN_AT_LEVEL(causal_conv_silu_backward)(const sn_conv_gradients *gradients, size_t begin, size_t end);
+void SN_AT_LEVEL(selective_scan_backward)(const sn_scan *scan, const sn_scan_gradients *gradients, size_t begin,
+                                          size_t end, float *scratch);
+
 #endif
