@@ -105,14 +105,22 @@ bool sn_gemm_same_packing(const sn_gemm *a, const sn_gemm *b) {
     return dnnl_memory_desc_equal(a->primitive.weights, b->primitive.weights) != 0;
 }
 
-snarm_status sn_gemm_pack(const sn_gemm *gemm, const float *weights, size_t stride, void *packed) {
-    const dnnl_dim_t inner = (dnnl_dim_t)gemm->shape.inner, columns = (dnnl_dim_t)gemm->shape.columns;
+static snarm_status pack(const sn_gemm *gemm, const float *weights, size_t row_stride, size_t column_stride,
+                         void *packed) {
     dnnl_memory_desc_t plain;
-    SN_TRY(sn_strided_desc(&plain, 2, (dnnl_dim_t[]){inner, columns},
-                           (dnnl_dim_t[]){1, stride != 0 ? (dnnl_dim_t)stride : inner}));
+    SN_TRY(sn_strided_desc(&plain, 2, (dnnl_dim_t[]){(dnnl_dim_t)gemm->shape.inner, (dnnl_dim_t)gemm->shape.columns},
+                           (dnnl_dim_t[]){(dnnl_dim_t)row_stride, (dnnl_dim_t)column_stride}));
     snarm_status status = sn_reorder_once(plain, weights, gemm->primitive.weights, packed);
     dnnl_memory_desc_destroy(plain);
     return status;
+}
+
+snarm_status sn_gemm_pack(const sn_gemm *gemm, const float *weights, size_t stride, void *packed) {
+    return pack(gemm, weights, 1, stride != 0 ? stride : gemm->shape.inner, packed);
+}
+
+snarm_status sn_gemm_pack_transposed(const sn_gemm *gemm, const float *weights, size_t stride, void *packed) {
+    return pack(gemm, weights, stride != 0 ? stride : gemm->shape.columns, 1, packed);
 }
 
 snarm_status sn_gemm_run(const sn_gemm *gemm, sn_stream *stream, const float *src, const void *packed,
@@ -184,8 +192,8 @@ static snarm_status describe_factor(dnnl_memory_desc_t *out, size_t batch, size_
     return sn_strided_desc(out, 3 - skipped, dims + skipped, strides + skipped);
 }
 
-snarm_status sn_product_create(sn_product **out, size_t batch, size_t rows, size_t inner, size_t columns, sn_view a,
-                               sn_view b, sn_view dst, float scale) {
+static snarm_status create_product(sn_product **out, size_t batch, size_t rows, size_t inner, size_t columns,
+                                   sn_view a, sn_view b, sn_view dst, bool accumulate, float scale) {
     *out = NULL;
     sn_product *product;
     SN_TRY(sn_alloc_zeroed(&product, 1, sizeof *product, "product"));
@@ -197,7 +205,7 @@ snarm_status sn_product_create(sn_product **out, size_t batch, size_t rows, size
         status = describe_factor(&descriptors[DST], batch, rows, columns, dst);
     if (status == SNARM_OK)
         status = make_matmul(&product->primitive, descriptors[SRC], descriptors[WEIGHTS], NULL, descriptors[DST],
-                             false, SN_ACTIVATION_NONE, scale);
+                             accumulate, SN_ACTIVATION_NONE, scale);
     destroy_descriptors(descriptors);
     if (status != SNARM_OK) {
         sn_free(product);
@@ -205,6 +213,16 @@ snarm_status sn_product_create(sn_product **out, size_t batch, size_t rows, size
     }
     *out = product;
     return SNARM_OK;
+}
+
+snarm_status sn_product_create(sn_product **out, size_t batch, size_t rows, size_t inner, size_t columns, sn_view a,
+                               sn_view b, sn_view dst, float scale) {
+    return create_product(out, batch, rows, inner, columns, a, b, dst, false, scale);
+}
+
+snarm_status sn_product_create_adding(sn_product **out, size_t batch, size_t rows, size_t inner, size_t columns,
+                                      sn_view a, sn_view b, sn_view dst) {
+    return create_product(out, batch, rows, inner, columns, a, b, dst, true, 1.0f);
 }
 
 void sn_product_destroy(sn_product *product) {

@@ -30,6 +30,9 @@ size_t sn_gemm_packed_bytes(const sn_gemm *gemm);
  * (0: dense), into packed (sn_gemm_packed_bytes, 64-byte aligned). */
 snarm_status sn_gemm_pack(const sn_gemm *gemm, const float *weights, size_t stride, void *packed);
 
+/* The same from weights given as (inner, columns). */
+snarm_status sn_gemm_pack_transposed(const sn_gemm *gemm, const float *weights, size_t stride, void *packed);
+
 /* Gemms that only differ in rows and dst_stride may share packed weights if this says so. */
 bool sn_gemm_same_packing(const sn_gemm *a, const sn_gemm *b);
 
@@ -52,6 +55,9 @@ typedef struct sn_view {
 typedef struct sn_product sn_product;
 snarm_status sn_product_create(sn_product **out, size_t batch, size_t rows, size_t inner, size_t columns, sn_view a,
                                sn_view b, sn_view dst, float scale);
+/* One that adds a . b to what dst holds. */
+snarm_status sn_product_create_adding(sn_product **out, size_t batch, size_t rows, size_t inner, size_t columns,
+                                      sn_view a, sn_view b, sn_view dst);
 void sn_product_destroy(sn_product *product);
 snarm_status sn_product_run(const sn_product *product, sn_stream *stream, const float *a, const float *b, float *dst);
 

@@ -27,11 +27,6 @@ typedef struct sn_primitive {
     size_t scratchpad_bytes;
 } sn_primitive;
 
-/* Streams within a stream, one a thread, for operations that run primitives of one thread side by side. Reserved before the
- * threads part; they live as long as the stream. */
-snarm_status sn_stream_reserve_members(sn_stream *stream, size_t count);
-sn_stream *sn_stream_member(sn_stream *stream, size_t index);
-
 /* Attributes that every operation shares: the caller's stream provides the scratch memory, which makes one primitive
  * safe to run on several threads at once. */
 snarm_status sn_attributes(dnnl_primitive_attr_t *out, dnnl_post_ops_t post_ops);

@@ -12,7 +12,7 @@ enum { SN_CENTRE_LANES = 16 };
 
 typedef enum sn_simd_level { SN_SIMD_PLAIN = 0, SN_SIMD_AVX2 = 1, SN_SIMD_AVX512 = 2 } sn_simd_level;
 
-enum { SN_SCAN_STATES_MAX = 64 };
+enum { SN_SCAN_STATES_MAX = 64, SN_CONV_TAPS_MAX = 64 };
 
 /* A selective scan of one sequence; rows of the arrays are steps of time, stride elements apart. For each channel
  *   dt = softplus(dt[t]);  h_n = exp(dt * a_n) h_n + dt * b_n[t] * x[t], from 0;
@@ -55,6 +55,34 @@ typedef struct sn_loss_row {
      * made: 1 - weight of each to upper's, weight to lower's. Both may be the same row. NULL: not wanted. */
     float *upper_gradients[SN_LOSS_GRADIENTS], *lower_gradients[SN_LOSS_GRADIENTS];
 } sn_loss_row;
+/* The gradients of a scan of which the loss's gradient by y is known. Written: those of x, dt (before the softplus), gate,
+ * and of b and c, the latter summed over the channels of the call. Added to: those of a and skip, and the sum over time of
+ * dt's. The scan's y is computed and written once more; it may be diff_y. */
+typedef struct sn_scan_gradients {
+    const float *diff_y;              /* (length, channels) */
+    float *x, *dt, *gate;             /* (length, channels) each */
+    float *b, *c;                     /* (length, states), of one stride */
+    float *a;                         /* (states, channels) */
+    float *skip, *dt_sum;             /* (channels) each */
+    size_t diff_y_stride, x_stride, dt_stride, gate_stride, bc_stride;
+} sn_scan_gradients;
+
+/* Floats of scratch memory for selective_scan_backward. */
+static inline size_t sn_scan_backward_scratch(size_t length, size_t states) {
+    enum { WIDEST = 16, DT_AND_SLOPE = 2 };
+    return (length * 2 * states + (length + 1) * (DT_AND_SLOPE + 2 * states)) * WIDEST;
+}
+
+/* A causal convolution with its SiLU (sn_simd.causal_conv_silu) of which the loss's gradient by dst is known. diff_src is
+ * written, diff_weights and diff_bias are added to. */
+typedef struct sn_conv_gradients {
+    size_t length, taps;                    /* taps at most SN_CONV_TAPS_MAX */
+    const float *src, *diff_dst;            /* (length, channels) each */
+    const float *weights, *bias;            /* (taps, channels), (channels) */
+    float *diff_src;                        /* (length, channels); may be diff_dst */
+    float *diff_weights, *diff_bias;        /* as weights, with its stride; as bias */
+    size_t src_stride, diff_dst_stride, weights_stride, diff_src_stride;
+} sn_conv_gradients;
 
 /* One table per level. All arrays may be unaligned; lengths are arbitrary. */
 typedef struct sn_simd {
@@ -118,6 +146,10 @@ typedef struct sn_simd {
                   float *gradient, double *sum);
     /* Adds a row's focal losses, p, p of anomalous pixels, anomalous pixels and pixels (none of ignored ones) to sums. */
     void (*map_loss)(const sn_focal *focal, const sn_loss_row *row, double sums[SN_LOSS_SUMS]);
+    /* Their gradients, for the channels begin..end - 1; scratch: sn_scan_backward_scratch floats. */
+    void (*causal_conv_silu_backward)(const sn_conv_gradients *gradients, size_t begin, size_t end);
+    void (*selective_scan_backward)(const sn_scan *scan, const sn_scan_gradients *gradients, size_t begin, size_t end,
+                                    float *scratch);
 } sn_simd;
 
 /* The table for this processor, or the one that sn_simd_override chose. */

@@ -105,4 +105,6 @@ const sn_simd SN_AT_LEVEL(simd) = {
     .relu_dot_backward = SN_AT_LEVEL(relu_dot_backward),
     .focal = SN_AT_LEVEL(focal),
     .map_loss = SN_AT_LEVEL(map_loss),
+    .causal_conv_silu_backward = SN_AT_LEVEL(causal_conv_silu_backward),
+    .selective_scan_backward = SN_AT_LEVEL(selective_scan_backward),
 };

@@ -46,5 +46,9 @@ void SN_AT_LEVEL(relu_dot_backward)(const float *row, float diff, const float *s
 void SN_AT_LEVEL(focal)(const sn_focal *focal, const float *logits, const uint8_t *labels, size_t count,
                         float scale, float *gradient, double *sum);
 void SN_AT_LEVEL(map_loss)(const sn_focal *focal, const sn_loss_row *row, double sums[SN_LOSS_SUMS]);
+/* simd_scan_backward.c */
+void SN_AT_LEVEL(causal_conv_silu_backward)(const sn_conv_gradients *gradients, size_t begin, size_t end);
+void SN_AT_LEVEL(selective_scan_backward)(const sn_scan *scan, const sn_scan_gradients *gradients, size_t begin,
+                                          size_t end, float *scratch);
 
 #endif

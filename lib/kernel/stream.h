@@ -15,4 +15,9 @@ typedef struct sn_stream sn_stream;
 snarm_status sn_stream_create(sn_stream **out);
 void sn_stream_destroy(sn_stream *stream);
 
+/* Streams within a stream, one a thread, for work whose threads run operations of one thread side by side. Reserved before the
+ * threads part; they live as long as the stream. */
+snarm_status sn_stream_reserve_members(sn_stream *stream, size_t count);
+sn_stream *sn_stream_member(sn_stream *stream, size_t index);
+
 #endif
