@@ -4,6 +4,7 @@
 #include "core/threads.h"
 #include "residual/engine.h"
 #include "train/focal_loss.h"
+#include "train/labels.h"
 
 struct sn_step {
     sn_step_options options;
@@ -20,8 +21,9 @@ struct sn_step {
     uint8_t *masks, *labels;                 /* (B, pixels), (B, N) */
     float *logits, *diff_logits;             /* (B, 4, N) */
     float *navigator, *diff_navigator;       /* (B, N) */
+    float *distances;                        /* (B, N) */
     /* Of one sample. */
-    float *features, *inter, *distances;
+    float *features, *inter;
     int32_t *nearest;
     uint8_t *reference;
 };
@@ -56,7 +58,7 @@ static snarm_status make_room(sn_step *s) {
     SN_TRY(sn_alloc(&s->diff_navigator, rows, sizeof(float), "batch"));
     SN_TRY(sn_alloc(&s->features, s->patches, s->channels * sizeof(float), "sample"));
     SN_TRY(sn_alloc(&s->inter, s->patches, s->channels * sizeof(float), "sample"));
-    SN_TRY(sn_alloc(&s->distances, s->patches, sizeof(float), "sample"));
+    SN_TRY(sn_alloc(&s->distances, rows, sizeof(float), "batch"));
     SN_TRY(sn_alloc(&s->nearest, s->patches, neighbours * sizeof *s->nearest, "sample"));
     return sn_alloc(&s->reference, s->patches, 1, "sample");
 }
@@ -96,36 +98,17 @@ void sn_step_destroy(sn_step *s) {
     sn_free(s);
 }
 
-/* The navigator's labels: a patch is anomalous where at least a quarter of its pixels are, normal where none is; what
- * lies between does not count. */
-static void label_patches(const sn_step *s, const uint8_t *mask, uint8_t *labels) {
-    const sn_samples_shape *shape = sn_samples_get_shape(s->samples);
-    for (size_t y = 0; y < shape->grid_height; y++)
-        for (size_t x = 0; x < shape->grid_width; x++) {
-            const size_t left = x * shape->mask_width / shape->grid_width;
-            const size_t right = (x + 1) * shape->mask_width / shape->grid_width;
-            const size_t top = y * shape->mask_height / shape->grid_height;
-            const size_t bottom = (y + 1) * shape->mask_height / shape->grid_height;
-            size_t marked = 0;
-            for (size_t j = top; j < bottom; j++)
-                for (size_t i = left; i < right; i++)
-                    marked += mask[j * shape->mask_width + i] == 1;
-            labels[y * shape->grid_width + x] = marked == 0                                          ? 0
-                                                : 4 * marked >= (right - left) * (bottom - top) ? 1
-                                                                                                 : SN_LABEL_IGNORED;
-        }
-}
-
 /* Sample b of the batch: its residuals with the navigator as it is now, its order, masks and prior. */
 static snarm_status take_sample(sn_step *s, const sn_scorer_weights *weights, const sn_draw *draw, size_t b) {
     const sn_samples_shape *shape = sn_samples_get_shape(s->samples);
     uint8_t *mask = s->masks + b * s->pixels;
-    sn_samples_get(s->samples, draw->samples[b], draw->mirrors[b], s->features, s->nearest, s->distances, mask);
+    sn_samples_get(s->samples, draw->samples[b], draw->mirrors[b], s->features, s->nearest,
+                   s->distances + b * s->patches, mask);
     sn_residual_inter_of(s->engine, s->vectors, s->nearest, s->features, s->inter);
     SN_TRY(sn_residual_hybrid_with(s->engine, weights->navigator_weight, weights->navigator_bias[0], s->features, s->inter,
                                    s->hybrid + b * s->patches * 2 * s->channels, s->reference, NULL));
     sn_scan_orders(s->reference, shape->grid_width, shape->grid_height, s->hard, s->order + b * SN_SCANS * s->hard);
-    label_patches(s, mask, s->labels + b * s->patches);
+    sn_label_patches(shape, mask, s->labels + b * s->patches);
     return SNARM_OK;
 }
 
@@ -135,6 +118,9 @@ snarm_status sn_step_run(sn_step *s, sn_scorer_weights *weights, const sn_draw *
         SN_TRY(take_sample(s, weights, draw, b));
     const sn_scorer_batch batch = {draw->branch, s->hybrid, s->order, s->options.dropout, draw->key};
     SN_TRY(sn_scorer_training_forward(s->training, weights, &batch, s->logits));
+    for (size_t b = 0; b < s->options.batch; b++)
+        sn_prior_add(&s->options.prior, s->distances + b * s->patches, s->patches, SN_SCANS,
+                     s->logits + b * SN_SCANS * s->patches);
     sn_map_loss_result map;
     sn_map_loss_run(s->loss, s->logits, s->masks, NULL, s->diff_logits, &map);
     SN_TRY(sn_scorer_training_backward(s->training, weights, &batch, s->diff_logits, gradients));
