@@ -161,16 +161,15 @@ START_TEST(cut_and_changed_files) {
     }
     /* Any byte changed: refused, or (spaces of the header) of no importance; never another state. */
     size_t refused = 0;
-    for (size_t at = 0; at < size; at++)
-        for (int change = 1; change < 256; change *= 2) {
-            memcpy(again, bytes, size);
-            again[at] ^= (unsigned char)change;
-            put(bad, again, size);
-            whole read = kept;
-            const bool read_it = load(bad, &read) == SNARM_OK;
-            ck_assert_int_eq(memcmp(&read, read_it ? &w : &kept, sizeof read), 0);
-            refused += !read_it;
-        }
+    for (size_t at = 0; at < size; at++) {
+        memcpy(again, bytes, size);
+        again[at] ^= (unsigned char)(1 << at % 8);
+        put(bad, again, size);
+        whole read = kept;
+        const bool read_it = load(bad, &read) == SNARM_OK;
+        ck_assert_int_eq(memcmp(&read, read_it ? &w : &kept, sizeof read), 0);
+        refused += !read_it;
+    }
     /* Two signs at once: the first tensor's odd values. */
     enum { DATA = 5 * VALUES * 4 + 8 + GROUPS * 8 + RNGS * 32 + 16 };
     memcpy(again, bytes, size);
@@ -178,7 +177,7 @@ START_TEST(cut_and_changed_files) {
     put(bad, again, size);
     whole read = kept;
     ck_fails(load(bad, &read), SNARM_ERROR_FORMAT, "damaged");
-    ck_assert_uint_gt(refused, (size - 64) * 8);
+    ck_assert_uint_gt(refused, size - 64);
 }
 END_TEST
 
