@@ -102,3 +102,11 @@ void catch_interrupts(void) {
 bool is_interrupted(void) {
     return interrupted != 0;
 }
+
+bool take_interrupt(void) {
+    if (interrupted == 0)
+        return false;
+    interrupted = 0;
+    catch_interrupts();
+    return true;
+}

@@ -43,6 +43,8 @@ bool can_write(const char *path);
 /* SIGINT and SIGTERM ask to stop instead of ending the program; a second one ends it. */
 void catch_interrupts(void);
 bool is_interrupted(void);
+/* Whether there was one, which is forgotten then: it was asked to end a part, not everything. */
+bool take_interrupt(void);
 
 int command_fit(int argc, char **argv);
 int command_inspect(int argc, char **argv);

@@ -17,14 +17,20 @@ typedef struct fit_arguments {
     const char *backbone, *scorer, *out;
     int32_t size[2], resize[2];
     integer_list layers;
-    int64_t groups, channels, neighbourhood, bank_size, neighbours, seed, steps;
-    bool channels_given, smoothing_given;
-    double smoothing, false_alarm_rate;
+    int64_t groups, channels, neighbourhood, bank_size, neighbours, seed, steps, samples, embedding, memory;
+    bool channels_given, smoothing_given, steps_given;
+    double smoothing, false_alarm_rate, rate;
+    const char *checkpoint;
 } fit_arguments;
 
 static const char summary[] =
     "Learns what good parts look like and writes a model file. No defective part is needed. The model holds\n"
     "everything that inspection takes: features of the good parts, the network's weights and a threshold.";
+
+/* Without --steps a scorer is trained with the library's number of steps, unless one is given. */
+static bool trains(const fit_arguments *a) {
+    return a->steps_given ? a->steps > 0 : a->scorer == NULL;
+}
 
 /* What the parser cannot see: options that depend on each other, and those of later versions. */
 static int check(const fit_arguments *a, const command *what) {
@@ -37,13 +43,12 @@ static int check(const fit_arguments *a, const command *what) {
             EXIT_USAGE,
             "fit: --backbone FILE is missing: weights of a ResNet (torchvision) or a ViT (timm, DINOv2) as "
             "safetensors, for instance model.safetensors of huggingface.co/timm/resnet18.tv_in1k");
-    if (a->steps != 0)
-        return fail(EXIT_USAGE, "fit: --steps is %lld, expected 0: training is not in this version",
-                    (long long)a->steps);
-    if (a->textures.count > 0)
-        return fail(EXIT_USAGE,
-                    "fit: --textures is '%s', but with --steps 0 nothing is trained that would need it",
-                    a->textures.items[0]);
+    if (a->scorer != NULL && a->steps != 0)
+        return fail(EXIT_USAGE, "fit: --scorer is '%s', but --steps %lld would train another", a->scorer, (long long)a->steps);
+    if (!trains(a) && (a->textures.count > 0 || a->checkpoint != NULL))
+        return fail(EXIT_USAGE, "fit: %s is '%s', but nothing is trained that would need it",
+                    a->checkpoint != NULL ? "--checkpoint" : "--textures",
+                    a->checkpoint != NULL ? a->checkpoint : a->textures.items[0]);
     if (a->channels_given && a->channels != 0 && a->channels < 8)
         return fail(EXIT_USAGE, "fit: --channels is '%lld', expected 0 or a whole number from 8 to 4096",
                     (long long)a->channels);
@@ -154,14 +159,50 @@ static int parse(fit_arguments *a, int argc, char **argv) {
          .kind = OPTION_INTEGER,
          .target = &a->steps,
          .value = "N",
-         .help = "training steps of a scorer; this version has 0 only, no training",
+         .help = "training steps of a scorer, from synthetic defects; 0: none, the distance to the nearest "
+                 "patches scores; default 3000",
          .minimum = 0,
-         .maximum = 1e9},
+         .maximum = 1e7,
+         .given = &a->steps_given},
         {.name = "textures",
          .kind = OPTION_TEXTS,
          .target = &a->textures,
          .value = "DIR",
-         .help = "pictures for the synthetic defects of training; needs --steps"},
+         .help = "pictures that fill some of the synthetic defects; default: textures made by the library"},
+        {.name = "samples",
+         .kind = OPTION_INTEGER,
+         .target = &a->samples,
+         .value = "N",
+         .help = "synthetic samples that training draws from; default 1600",
+         .minimum = 16,
+         .maximum = 1e6},
+        {.name = "train-memory",
+         .kind = OPTION_INTEGER,
+         .target = &a->memory,
+         .value = "MIB",
+         .help = "that the samples may take; default 1024",
+         .minimum = 1,
+         .maximum = 1e7},
+        {.name = "embedding",
+         .kind = OPTION_INTEGER,
+         .target = &a->embedding,
+         .value = "D",
+         .help = "channels inside the scorer, 8 to 512; default 64",
+         .minimum = 8,
+         .maximum = 512},
+        {.name = "learning-rate",
+         .kind = OPTION_NUMBER,
+         .target = &a->rate,
+         .value = "R",
+         .help = "of the training, at its peak; default 0.001",
+         .minimum = 0,
+         .maximum = 1,
+         .open = true},
+        {.name = "checkpoint",
+         .kind = OPTION_TEXT,
+         .target = &a->checkpoint,
+         .value = "FILE",
+         .help = "keeps the state of the training; a fit that was broken off goes on from it"},
         {.name = "seed",
          .kind = OPTION_INTEGER,
          .target = &a->seed,
@@ -234,6 +275,11 @@ static void print_summary(const snarm_detector *detector, const fit_arguments *a
     printf("bank         %zu x %d\n", info.bank_count, (int)info.backbone.channels);
     printf("backbone     %s, %d x %d pixels\n", info.backbone.architecture, (int)info.backbone.width,
            (int)info.backbone.height);
+    snarm_train_report training;
+    if (snarm_detector_get_training(detector, &training) == SNARM_OK && training.steps > 0)
+        printf("training     %lld of %lld steps, kept step %lld; held-out defects: pixel AP %.3f (distance alone %.3f), image AUROC %.3f (%.3f)\n",
+               (long long)training.step, (long long)training.steps, (long long)training.best_step, training.best_pixel_ap,
+               training.untrained_pixel_ap, training.image_auroc, training.untrained_image_auroc);
     printf("threshold    %.6g\n", (double)info.threshold);
     printf("seconds      %.1f\n", seconds);
     printf("peak memory  %.0f MiB\n", peak_memory_mib());
@@ -247,13 +293,49 @@ static int exit_code(snarm_status status) {
     return status == SNARM_ERROR_ARGUMENT ? EXIT_USAGE : EXIT_INPUT;
 }
 
-static int fit(const fit_arguments *a, const text_list *pictures) {
+/* The first interrupt while training ends that alone: the best scorer so far is kept. */
+static int show_training(void *user, const snarm_train_report *report) {
+    progress_update(user, "training", (uint64_t)report->step, (uint64_t)report->steps);
+    return take_interrupt();
+}
+
+static void to_training(const fit_arguments *a, snarm_train_options *training) {
+    snarm_train_options_init(training);
+    training->steps = a->steps;
+    training->samples = (int32_t)a->samples;
+    training->memory = a->memory << 20;
+    training->embedding = (int32_t)a->embedding;
+    training->learning_rate = a->rate;
+    training->seed = (uint64_t)a->seed;
+    training->checkpoint = a->checkpoint;
+}
+
+static snarm_status load_texture(void *user, size_t index, snarm_image *image) {
+    const text_list *textures = user;
+    return snarm_image_load(image, textures->items[index], NULL);
+}
+
+static void release_texture(void *user, snarm_image *image) {
+    (void)user;
+    snarm_image_release(image);
+}
+
+static int fit(const fit_arguments *a, const text_list *pictures, text_list *textures) {
     progress bar;
     progress_start(&bar, a->common.quiet);
     snarm_fit_options options;
     to_library(a, &options);
     options.progress = show_progress;
     options.progress_user = &bar;
+    snarm_train_options training;
+    to_training(a, &training);
+    training.progress = show_training;
+    training.progress_user = &bar;
+    const snarm_image_source texture_source = {textures->count, load_texture, release_texture, textures};
+    if (trains(a)) {
+        options.train = &training;
+        options.textures = &texture_source;
+    }
 
     catch_interrupts();
     double began = seconds_now();
@@ -276,14 +358,17 @@ static int fit(const fit_arguments *a, const text_list *pictures) {
 
 int command_fit(int argc, char **argv) {
     fit_arguments arguments = {0};
-    text_list pictures = {0};
+    text_list pictures = {0}, textures = {0};
     int code = parse(&arguments, argc, argv);
     if (code == CONTINUE)
         code = list_pictures(&arguments.images, &pictures);
     if (code == CONTINUE)
-        code = fit(&arguments, &pictures);
+        code = list_pictures(&arguments.textures, &textures);
+    if (code == CONTINUE)
+        code = fit(&arguments, &pictures, &textures);
     text_list_free(&arguments.images);
     text_list_free(&arguments.textures);
     text_list_free(&pictures);
+    text_list_free(&textures);
     return code;
 }

@@ -19,6 +19,7 @@
 #include "snarm/residual.h"
 #include "snarm/scorer.h"
 #include "snarm/status.h"
+#include "snarm/train.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -57,8 +58,11 @@ typedef struct snarm_fit_options {
                                -1: keep none */
     int32_t threads;        /* of the fit and of the detector; default 0: snarm_default_threads(); 1..64 */
     const char *scorer_path; /* a scorer file to use and to keep in the model; NULL: none */
-    snarm_progress_fn progress; /* stages "features", "coreset", "bank", "threshold"; NULL: none */
+    snarm_progress_fn progress; /* stages "features", "coreset", "bank", "samples", "threshold"; NULL: none */
     void *progress_user;
+    const snarm_train_options *train; /* trains a scorer from synthetic defects; NULL: none, the map is that of distances. Not with
+                                         scorer_path */
+    const snarm_image_source *textures; /* pictures that fill some of the synthetic defects; NULL: textures of the library's own */
 } snarm_fit_options;
 SNARM_API void snarm_fit_options_init(snarm_fit_options *options);
 
@@ -136,6 +140,9 @@ typedef struct snarm_detector_info {
     const char *library_version;  /* that fitted it */
 } snarm_detector_info;
 SNARM_API snarm_status snarm_detector_get_info(const snarm_detector *detector, snarm_detector_info *info);
+
+/* How the training of its scorer went; steps is 0 if the fit trained none. */
+SNARM_API snarm_status snarm_detector_get_training(const snarm_detector *detector, snarm_train_report *report);
 
 /* The parts, owned by the detector and valid as long as it; NULL where it has none (residual and scorer without a scorer). */
 SNARM_API const snarm_backbone *snarm_detector_backbone(const snarm_detector *detector);

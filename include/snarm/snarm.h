@@ -17,6 +17,7 @@
 #include "snarm/residual.h"
 #include "snarm/scorer.h"
 #include "snarm/map.h"
+#include "snarm/train.h"
 #include "snarm/detector.h"
 
 #include "snarm/metrics.h"

@@ -132,3 +132,11 @@ snarm_status snarm_detector_get_scores(const snarm_detector *detector, const flo
     *count = (size_t)detector->image_count;
     return SNARM_OK;
 }
+
+snarm_status snarm_detector_get_training(const snarm_detector *detector, snarm_train_report *report) {
+    if (detector == NULL || report == NULL)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_get_training: %s is NULL",
+                        detector == NULL ? "detector" : "report");
+    *report = detector->training;
+    return SNARM_OK;
+}

@@ -44,6 +44,8 @@ struct snarm_detector {
     snarm_backbone_info shape;
     int32_t logit_maps;
 
+    snarm_train_report training; /* of this fit; steps 0: none */
+
     sn_weights_source backbone_source, scorer_source;
     sn_safetensors *files[2]; /* what is mapped for the sources and the bank, closed last; NULL: unused */
     sn_pool *states;          /* of sn_inspection */
@@ -69,6 +71,10 @@ snarm_status sn_detector_ready(snarm_detector *detector);
 
 /* Preprocessed planes of the inspection to its features. */
 snarm_status sn_inspect_features(const snarm_detector *detector, sn_inspection *inspection);
+/* Features to the patches' mean distances (inspection->patches) and, if nearest is not NULL, the places of their nearest bank
+ * vectors (patches, neighbours). exclude and neighbours as below. */
+snarm_status sn_inspect_match(const snarm_detector *detector, sn_inspection *inspection, const float *features,
+                              int32_t exclude, int32_t neighbours, int32_t *nearest);
 /* Features to map, with image exclude (or -1) of the bank passed over; neighbours may be fewer than the recipe's where the
  * exclusion leaves fewer. */
 snarm_status sn_inspect_map(const snarm_detector *detector, sn_inspection *inspection, const float *features,

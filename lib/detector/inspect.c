@@ -72,10 +72,8 @@ snarm_status sn_inspect_features(const snarm_detector *detector, sn_inspection *
     return SNARM_OK;
 }
 
-/* The mean distance of each patch to its nearest bank vectors, as PatchCore has it; and which these are, if nearest is
- * not NULL. */
-static snarm_status match(const snarm_detector *d, sn_inspection *inspection, const float *features, int32_t exclude,
-                          int32_t neighbours, int32_t *nearest) {
+snarm_status sn_inspect_match(const snarm_detector *d, sn_inspection *inspection, const float *features, int32_t exclude,
+                              int32_t neighbours, int32_t *nearest) {
     const size_t patches = (size_t)d->shape.grid_width * (size_t)d->shape.grid_height;
     SN_TRY(snarm_bank_search(d->bank, features, patches, neighbours, exclude, inspection->distances, nearest));
     for (size_t i = 0; i < patches; i++) {
@@ -90,7 +88,7 @@ static snarm_status match(const snarm_detector *d, sn_inspection *inspection, co
 static snarm_status map_of_distances(const snarm_detector *d, sn_inspection *inspection, const float *features,
                                      int32_t exclude, int32_t neighbours) {
     double began = milliseconds();
-    SN_TRY(match(d, inspection, features, exclude, neighbours, NULL));
+    SN_TRY(sn_inspect_match(d, inspection, features, exclude, neighbours, NULL));
     inspection->match_ms = milliseconds() - began;
     began = milliseconds();
     SN_TRY(snarm_map_from_patches(inspection->patches, d->shape.grid_width, d->shape.grid_height, d->shape.width,
@@ -105,7 +103,7 @@ static snarm_status map_of_scorer(const snarm_detector *d, sn_inspection *inspec
     const float *vectors;
     SN_TRY(snarm_bank_get_vectors(d->bank, &vectors, NULL));
     double began = milliseconds();
-    SN_TRY(match(d, inspection, features, exclude, d->recipe.neighbours, inspection->nearest));
+    SN_TRY(sn_inspect_match(d, inspection, features, exclude, d->recipe.neighbours, inspection->nearest));
     sn_residual_inter_of(d->residual, vectors, inspection->nearest, features, inspection->inter);
     SN_TRY(snarm_residual_hybrid(d->residual, features, inspection->inter, inspection->hybrid, inspection->reference,
                                  NULL));

@@ -2,6 +2,7 @@
 #include "fit/fit.h"
 
 #include "core/memory.h"
+#include "train/plan.h"
 
 #include <string.h>
 
@@ -13,10 +14,23 @@ static snarm_status learn(snarm_detector *d, const snarm_image_source *images, c
     snarm_status status = sn_feature_source_create(&source, d, images, inspection, options->feature_memory);
     if (status == SNARM_OK)
         status = sn_fit_bank(d, &source, options);
+    if (status == SNARM_OK && options->train != NULL)
+        status = sn_fit_train(d, &source, options);
+    if (status == SNARM_OK && options->train != NULL) { /* an inspection with a scorer holds more */
+        sn_pool_give(d->states, inspection);
+        sn_pool_destroy(d->states);
+        d->states = NULL;
+        inspection = NULL;
+        status = sn_detector_ready(d);
+        if (status == SNARM_OK)
+            status = sn_pool_take(d->states, &inspection);
+        source.inspection = inspection;
+    }
     if (status == SNARM_OK)
         status = sn_fit_threshold(d, &source, options);
     sn_feature_source_destroy(&source);
-    sn_pool_give(d->states, inspection);
+    if (inspection != NULL)
+        sn_pool_give(d->states, inspection);
     return status;
 }
 
@@ -44,6 +58,11 @@ snarm_status snarm_detector_fit(snarm_detector **out, const char *backbone, cons
                         INT32_MAX);
     snarm_fit_options options;
     SN_TRY(sn_fit_options_read(&options, given));
+    snarm_train_options training;
+    if (options.train != NULL) {
+        SN_TRY(sn_train_options_read(&training, options.train));
+        options.train = &training;
+    }
     snarm_detector *d;
     SN_TRY(sn_alloc_zeroed(&d, 1, sizeof *d, "detector"));
     d->threads = options.threads;

@@ -32,4 +32,9 @@ snarm_status sn_fit_bank(snarm_detector *detector, sn_feature_source *source, co
 /* threshold.c: leave-one-out scores of all pictures, and the threshold. */
 snarm_status sn_fit_threshold(snarm_detector *detector, sn_feature_source *source, const snarm_fit_options *options);
 
+/* Bank vectors of each picture, (image_count), released with sn_free. */
+snarm_status sn_fit_count_owned(const snarm_detector *detector, size_t **out);
+/* train.c: a scorer for the bank, from synthetic defects. */
+snarm_status sn_fit_train(snarm_detector *detector, sn_feature_source *source, const snarm_fit_options *options);
+
 #endif

@@ -12,8 +12,7 @@ static snarm_status score_features(const snarm_detector *d, sn_inspection *inspe
     return snarm_map_score(inspection->map, d->shape.width, d->shape.height, score, NULL, NULL);
 }
 
-/* Bank vectors of each picture. */
-static snarm_status count_owners(const snarm_detector *d, size_t **out) {
+snarm_status sn_fit_count_owned(const snarm_detector *d, size_t **out) {
     size_t count;
     const int32_t *images;
     SN_TRY(snarm_bank_get_size(d->bank, &count, NULL, NULL));
@@ -94,7 +93,7 @@ snarm_status sn_fit_threshold(snarm_detector *d, sn_feature_source *source, cons
         return SNARM_OK;
     }
     size_t *owned;
-    SN_TRY(count_owners(d, &owned));
+    SN_TRY(sn_fit_count_owned(d, &owned));
     snarm_status status = leave_one_out(d, source, options, owned);
     sn_free(owned);
     if (status != SNARM_OK)

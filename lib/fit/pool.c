@@ -1,0 +1,205 @@
+#include "fit/pool.h"
+
+#include "core/memory.h"
+#include "core/rng.h"
+#include "fit/textures.h"
+#include "synthesis/synthesis.h"
+
+#include <string.h>
+
+enum {
+    HELD_OUT_SHARE = 6,   /* one sample of so many */
+    HELD_OUT_IMAGES = 12, /* from so many pictures on, one of HELD_OUT_SHARE serves the held-out samples alone */
+    MASK_CELLS = 4,       /* pixels of a mask across a patch */
+};
+
+/* Of training samples; held-out ones are as often good as defective. */
+static const double defective_share = 0.7;
+
+typedef struct pool_maker {
+    snarm_detector *detector;
+    const sn_feature_source *source;
+    const snarm_fit_options *options;
+    sn_synthesis *synthesis;
+    sn_textures textures;
+    sn_inspection *inspection;
+    size_t width, height, grid_width, grid_height;
+    float *good, *varied, *other, *defective; /* (3, height, width), 0..1 */
+    uint8_t *rgb, *mask, *cells;
+    int32_t *nearest;
+    size_t *owned; /* bank vectors of each picture */
+    size_t bank_count;
+} pool_maker;
+
+static snarm_status allocate(pool_maker *m) {
+    const size_t pixels = m->width * m->height, planes = 3 * pixels * sizeof(float);
+    SN_TRY(sn_alloc(&m->good, 1, planes, "picture"));
+    SN_TRY(sn_alloc(&m->varied, 1, planes, "picture"));
+    SN_TRY(sn_alloc(&m->other, 1, planes, "picture"));
+    SN_TRY(sn_alloc(&m->defective, 1, planes, "picture"));
+    SN_TRY(sn_alloc(&m->rgb, 3, pixels, "picture"));
+    SN_TRY(sn_alloc(&m->mask, pixels, 1, "mask"));
+    SN_TRY(sn_alloc(&m->cells, m->grid_width * m->grid_height, MASK_CELLS * MASK_CELLS, "mask"));
+    return sn_alloc(&m->nearest, m->grid_width * m->grid_height, (size_t)m->detector->recipe.neighbours * sizeof(int32_t),
+                    "nearest bank vectors");
+}
+
+static void release(pool_maker *m) {
+    void *const blocks[] = {m->good, m->varied, m->other, m->defective, m->rgb, m->mask, m->cells, m->nearest, m->owned};
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+        sn_free(blocks[i]);
+    sn_textures_release(&m->textures);
+    sn_synthesis_destroy(m->synthesis);
+}
+
+/* A picture at the network's size, 0..1. */
+static snarm_status load_picture(pool_maker *m, size_t index, float *planes) {
+    const snarm_image_source *images = m->source->images;
+    snarm_image image;
+    memset(&image, 0, sizeof image);
+    SN_TRY(images->load(images->user, index, &image));
+    snarm_status status = snarm_image_preprocess(&image, &m->detector->recipe.preprocess, m->inspection->planes, m->rgb);
+    if (images->release != NULL)
+        images->release(images->user, &image);
+    if (status != SNARM_OK)
+        return sn_error_prefix(status, "picture %zu", index);
+    const size_t pixels = m->width * m->height;
+    for (size_t i = 0; i < pixels; i++)
+        for (size_t c = 0; c < 3; c++)
+            planes[c * pixels + i] = (float)m->rgb[3 * i + c] / 255.0f;
+    return SNARM_OK;
+}
+
+/* A cell is marked where any of its pixels is: thin lines are not lost. */
+static void shrink_mask(const pool_maker *m) {
+    const size_t columns = m->grid_width * MASK_CELLS, rows = m->grid_height * MASK_CELLS;
+    for (size_t y = 0; y < rows; y++)
+        for (size_t x = 0; x < columns; x++) {
+            uint8_t marked = 0;
+            for (size_t j = y * m->height / rows; j < (y + 1) * m->height / rows; j++)
+                for (size_t i = x * m->width / columns; i < (x + 1) * m->width / columns; i++)
+                    marked |= m->mask[j * m->width + i];
+            m->cells[y * columns + x] = marked != 0;
+        }
+}
+
+/* Features of planes and where they lie in the bank, as a sample. */
+static snarm_status add_sample(pool_maker *m, const float *planes, size_t index, bool defective, sn_samples *samples) {
+    snarm_detector *d = m->detector;
+    const size_t pixels = m->width * m->height;
+    const snarm_preprocess *how = &d->recipe.preprocess;
+    for (size_t i = 0; i < 3 * pixels; i++)
+        m->inspection->planes[i] = (planes[i] - how->mean[i / pixels]) / how->std[i / pixels];
+    SN_TRY(sn_inspect_features(d, m->inspection));
+    const bool enough = m->bank_count - m->owned[index] >= (size_t)d->recipe.neighbours;
+    SN_TRY(sn_inspect_match(d, m->inspection, m->inspection->features, enough ? (int32_t)index : -1, d->recipe.neighbours,
+                            m->nearest));
+    return sn_samples_add(samples, m->inspection->features, m->nearest, m->inspection->patches, defective ? m->cells : NULL);
+}
+
+static snarm_status make_sample(pool_maker *m, size_t index, size_t other, bool defective, sn_rng *rng, sn_samples *samples) {
+    SN_TRY(load_picture(m, index, m->good));
+    SN_TRY(sn_synthesis_jitter(m->synthesis, rng, m->good, m->varied));
+    if (!defective)
+        return add_sample(m, m->varied, index, false, samples);
+    SN_TRY(load_picture(m, other, m->other));
+    sn_defect what;
+    SN_TRY(sn_synthesis_defect(m->synthesis, rng, m->varied, m->other, m->defective, m->mask, &what));
+    shrink_mask(m);
+    return add_sample(m, m->defective, index, what.visible > 0, samples);
+}
+
+/* count samples of pictures (pictures, of which there are picture_count), each as often as any other. */
+static snarm_status make_samples(pool_maker *m, const size_t *pictures, size_t picture_count, size_t count, sn_kinds kinds,
+                                 double share, uint64_t stream, size_t done, size_t total, sn_samples *samples) {
+    sn_synthesis_options options;
+    sn_synthesis_options_default(&options, (int32_t)m->width, (int32_t)m->height);
+    sn_synthesis_options_kinds(&options, kinds);
+    options.textures = m->textures.images, options.texture_count = m->textures.count;
+    SN_TRY(sn_synthesis_create(&m->synthesis, &options));
+    snarm_status status = SNARM_OK;
+    for (size_t s = 0; s < count && status == SNARM_OK; s++) {
+        sn_rng rng;
+        sn_rng_seed(&rng, m->options->train->seed, (stream << 32) + s);
+        const bool defective = sn_rng_uniform(&rng) < share;
+        const size_t other = pictures[sn_rng_below(&rng, picture_count)];
+        status = sn_progress(m->options->progress, m->options->progress_user, "samples", done + s, total);
+        if (status == SNARM_OK)
+            status = make_sample(m, pictures[s % picture_count], other, defective, &rng, samples);
+    }
+    sn_synthesis_destroy(m->synthesis);
+    m->synthesis = NULL;
+    return status;
+}
+
+/* Pictures in a random order, those for held-out samples last; *training: how many are not. */
+static snarm_status share_out(const pool_maker *m, size_t **out, size_t *training) {
+    const size_t count = m->source->images->count;
+    SN_TRY(sn_alloc(out, count, sizeof **out, "order of pictures"));
+    sn_rng rng;
+    sn_rng_seed(&rng, m->options->train->seed, 0x706f6f6c);
+    for (size_t i = 0; i < count; i++) {
+        const size_t j = sn_rng_below(&rng, i + 1);
+        (*out)[i] = (*out)[j];
+        (*out)[j] = i;
+    }
+    *training = count >= HELD_OUT_IMAGES ? count - count / HELD_OUT_SHARE : count;
+    return SNARM_OK;
+}
+
+static snarm_status fill(sn_fit_pool *pool, pool_maker *m) {
+    const snarm_detector *d = m->detector;
+    SN_TRY(snarm_bank_get_size(d->bank, &m->bank_count, NULL, NULL));
+    SN_TRY(sn_fit_count_owned(d, &m->owned));
+    SN_TRY(allocate(m));
+    SN_TRY(sn_textures_load(&m->textures, m->options->textures, (int32_t)(m->width > m->height ? m->width : m->height) * 2));
+    const sn_samples_shape shape = {m->grid_width,
+                                    m->grid_height,
+                                    (size_t)d->shape.channels,
+                                    (size_t)d->recipe.neighbours,
+                                    m->grid_width * MASK_CELLS,
+                                    m->grid_height * MASK_CELLS};
+    const size_t fits = (size_t)m->options->train->memory / sn_samples_bytes(&shape);
+    const size_t wanted = (size_t)m->options->train->samples, total = fits < wanted ? fits : wanted;
+    if (total < 2 * HELD_OUT_SHARE)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_train_options: memory is %lld, room for %zu samples, expected at least %d",
+                        (long long)m->options->train->memory, fits, 2 * HELD_OUT_SHARE);
+    const size_t held_out = total / HELD_OUT_SHARE;
+    SN_TRY(sn_samples_create(&pool->training, &shape, total - held_out));
+    SN_TRY(sn_samples_create(&pool->held_out, &shape, held_out));
+    size_t *order, training;
+    SN_TRY(share_out(m, &order, &training));
+    const size_t count = m->source->images->count;
+    const bool shared = training == count;
+    snarm_status status = make_samples(m, order, training, total - held_out, SN_KINDS_TRAINING, defective_share, 1, 0, total,
+                                       pool->training);
+    if (status == SNARM_OK)
+        status = make_samples(m, shared ? order : order + training, shared ? count : count - training, held_out,
+                              SN_KINDS_HELD_OUT, 0.5, 2, total - held_out, total, pool->held_out);
+    sn_free(order);
+    return status;
+}
+
+snarm_status sn_fit_pool_create(sn_fit_pool *pool, snarm_detector *detector, const sn_feature_source *source,
+                                const snarm_fit_options *options) {
+    *pool = (sn_fit_pool){NULL, NULL};
+    pool_maker m = {.detector = detector,
+                    .source = source,
+                    .options = options,
+                    .inspection = source->inspection,
+                    .width = (size_t)detector->shape.width,
+                    .height = (size_t)detector->shape.height,
+                    .grid_width = (size_t)detector->shape.grid_width,
+                    .grid_height = (size_t)detector->shape.grid_height};
+    snarm_status status = fill(pool, &m);
+    release(&m);
+    if (status != SNARM_OK)
+        sn_fit_pool_destroy(pool);
+    return status;
+}
+
+void sn_fit_pool_destroy(sn_fit_pool *pool) {
+    sn_samples_destroy(pool->training);
+    sn_samples_destroy(pool->held_out);
+    *pool = (sn_fit_pool){NULL, NULL};
+}

@@ -1,0 +1,94 @@
+#include "train/plan.h"
+
+#include "core/threads.h"
+
+#include <string.h>
+
+void snarm_train_options_init(snarm_train_options *options) {
+    *options = (snarm_train_options){.struct_size = sizeof *options};
+}
+
+static const int64_t STEPS = 3000, STEPS_MAX = 10000000, MEMORY = (int64_t)1 << 30;
+enum { BATCH = 8, SAMPLES = 1600, SAMPLES_MIN = 16, SAMPLES_MAX = 1000000, EMBEDDING = 64, EMBEDDING_MAX = 512, DEPTH = 2, DEPTH_MAX = 8 };
+
+static snarm_status check_whole(const char *field, int64_t value, int64_t least, int64_t most) {
+    return value >= least && value <= most
+               ? SNARM_OK
+               : sn_error(SNARM_ERROR_ARGUMENT, "snarm_train_options: %s is %lld, expected %lld..%lld", field,
+                          (long long)value, (long long)least, (long long)most);
+}
+
+static snarm_status check(const snarm_train_options *o) {
+    SN_TRY(check_whole("steps", o->steps, 1, STEPS_MAX));
+    SN_TRY(check_whole("batch", o->batch, 1, SNARM_TRAIN_BATCH_MAX));
+    SN_TRY(check_whole("samples", o->samples, SAMPLES_MIN, SAMPLES_MAX));
+    SN_TRY(check_whole("memory", o->memory, 1, INT64_MAX));
+    SN_TRY(check_whole("embedding", o->embedding, 8, EMBEDDING_MAX));
+    SN_TRY(check_whole("depth", o->depth, 1, DEPTH_MAX));
+    SN_TRY(check_whole("threads", o->threads, 0, SN_THREADS_MAX));
+    if (!(o->reference_ratio > 0 && o->reference_ratio < 1))
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_train_options: reference_ratio is %g, expected above 0 and below 1",
+                        o->reference_ratio);
+    if (!(o->learning_rate > 0 && o->learning_rate <= 1))
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_train_options: learning_rate is %g, expected above 0, at most 1",
+                        o->learning_rate);
+    if (!(o->weight_decay >= 0 && o->weight_decay <= 1))
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_train_options: weight_decay is %g, expected -1 or 0..1",
+                        o->weight_decay);
+    if (!(o->dropout >= 0 && o->dropout < 1))
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_train_options: dropout is %g, expected -1 or 0 up, below 1", o->dropout);
+    return SNARM_OK;
+}
+
+/* Zero means default, -1 none. */
+static void choose(double *value, double standard) {
+    *value = *value == 0 ? standard : *value == -1 ? 0 : *value;
+}
+
+snarm_status sn_train_options_read(snarm_train_options *o, const snarm_train_options *given) {
+    snarm_train_options_init(o);
+    SN_TRY(sn_options_read(o, sizeof *o, given, sizeof *o, "snarm_train_options"));
+    o->steps = o->steps == 0 ? STEPS : o->steps;
+    o->batch = o->batch == 0 ? BATCH : o->batch;
+    o->samples = o->samples == 0 ? SAMPLES : o->samples;
+    o->memory = o->memory == 0 ? MEMORY : o->memory;
+    o->embedding = o->embedding == 0 ? EMBEDDING : o->embedding;
+    o->depth = o->depth == 0 ? DEPTH : o->depth;
+    choose(&o->reference_ratio, 0.75);
+    choose(&o->learning_rate, 1e-3);
+    choose(&o->weight_decay, 0.05);
+    choose(&o->dropout, 0.1);
+    return check(o);
+}
+
+void sn_train_plan_make(sn_train_plan *plan, const snarm_train_options *o) {
+    *plan = (sn_train_plan){.steps = o->steps,
+                            .warmup = o->steps / 20,
+                            .checks = o->steps < 8 ? o->steps : 8,
+                            .batch = (size_t)o->batch,
+                            .rate = o->learning_rate,
+                            .final_rate = 0,
+                            .decay = o->weight_decay,
+                            .clip = 1,
+                            .average = 0.99,
+                            .dropout = o->dropout,
+                            .focal_weight = 1,
+                            .dice_weight = 1,
+                            .focal_alpha = 0.5,
+                            .focal_gamma = 2,
+                            .navigator_weight = 1,
+                            .reference_ratio = o->reference_ratio,
+                            .mirror_x = true,
+                            .mirror_y = true,
+                            .seed = o->seed,
+                            .embedding = (size_t)o->embedding,
+                            .depth = (size_t)o->depth,
+                            .branches = 4,
+                            .states = 4,
+                            .taps = 4,
+                            .rates = {3, 6, 12, 24},
+                            .checkpoint = o->checkpoint,
+                            .identity = "",
+                            .progress = o->progress,
+                            .user = o->progress_user};
+}

@@ -1,0 +1,13 @@
+/* From a caller's options to a plan. */
+#ifndef SN_TRAIN_PLAN_H
+#define SN_TRAIN_PLAN_H
+
+#include "train/trainer.h"
+
+/* Checks the caller's options and fills in the defaults. */
+snarm_status sn_train_options_read(snarm_train_options *out, const snarm_train_options *given);
+
+/* A plan from checked options; calibration, smoothing and identity are left to be set. */
+void sn_train_plan_make(sn_train_plan *plan, const snarm_train_options *options);
+
+#endif
