@@ -67,12 +67,6 @@ void SN_AT_LEVEL(causal_conv_silu_backward)(const sn_conv_gradients *g, size_t b
         conv_back_lanes(g, c, end - c, g->taps);
 }
 
-/* softplus(x) = ln(1 + e^x) and its derivative sigmoid(x). */
-static inline vfloat softplus_and_slope(vfloat x, vfloat *slope) {
-    *slope = v_sigmoid(x);
-    return v_softplus(x);
-}
-
 /* What the way back needs of a step, in scratch memory: the step's size and its slope, then for each state the decay
  * and the state after the step. The step before the first holds states of zero. */
 enum { KEPT_DT, KEPT_SLOPE, KEPT_STATES };
@@ -92,7 +86,7 @@ static inline __attribute__((always_inline)) void scan_lanes(const sn_scan *scan
     for (size_t t = 0; t < scan->length; t++) {
         const float *b = scan->b + t * scan->bc_stride;
         kept += kept_floats(states);
-        vfloat slope, dt = softplus_and_slope(v_load_part(scan->dt + t * scan->dt_stride + c, count), &slope);
+        vfloat slope, dt = v_softplus_slope(v_load_part(scan->dt + t * scan->dt_stride + c, count), &slope);
         const vfloat input = dt * v_load_part(scan->x + t * scan->x_stride + c, count);
         v_store(kept + KEPT_DT * SN_LANES, dt);
         v_store(kept + KEPT_SLOPE * SN_LANES, slope);

@@ -48,11 +48,9 @@ static inline vfloat v_silu(vfloat x) {
     return x / (1.0f + v_exp(-x));
 }
 
-/* ln(1 + e^x) = max(x, 0) + ln(1 + y), y = e^-|x| in (0, 1]; ln(1 + y) = 2 artanh(s), s = y / (2 + y) in (0,
- * 1/3], by its series to s^17: also exact to the last digits where y is tiny. */
-static inline vfloat v_softplus(vfloat x) {
-    vfloat y = v_exp(v_min(x, -x));
-    vfloat s = y / (2.0f + y), q = s * s;
+/* ln((1 + s) / (1 - s)) = 2 artanh(s) for s in [0, 1/3], by its series to s^17. */
+static inline vfloat v_log_ratio(vfloat s) {
+    vfloat q = s * s;
     vfloat p = v_set(1.0f / 17);
     p = v_fma(p, q, v_set(1.0f / 15));
     p = v_fma(p, q, v_set(1.0f / 13));
@@ -62,7 +60,22 @@ static inline vfloat v_softplus(vfloat x) {
     p = v_fma(p, q, v_set(1.0f / 5));
     p = v_fma(p, q, v_set(1.0f / 3));
     p = v_fma(p * q, s, s);
-    return v_max(v_set(0.0f), x) + 2.0f * p;
+    return 2.0f * p;
+}
+
+/* ln(1 + e^x) = max(x, 0) + ln(1 + y), y = e^-|x| in (0, 1], and 1 + y = (1 + s) / (1 - s) for s = y / (2 + y): also exact to
+ * the last digits where y is tiny. */
+static inline vfloat v_softplus(vfloat x) {
+    vfloat y = v_exp(v_min(x, -x));
+    return v_max(v_set(0.0f), x) + v_log_ratio(y / (2.0f + y));
+}
+
+/* The same, and its derivative sigmoid(x) = 1 / (1 + y) or, for negative x, y / (1 + y); one division serves both. */
+static inline vfloat v_softplus_slope(vfloat x, vfloat *slope) {
+    vfloat y = v_exp(v_min(x, -x));
+    vfloat inverse = 1.0f / ((1.0f + y) * (2.0f + y));
+    *slope = v_select(x < 0.0f, y, v_set(1.0f)) * (2.0f + y) * inverse;
+    return v_max(v_set(0.0f), x) + v_log_ratio(y * (1.0f + y) * inverse);
 }
 
 #endif
