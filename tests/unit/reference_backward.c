@@ -120,11 +120,13 @@ void reference_causal_conv(const conv_block *at, const double *values, double *d
         }
 }
 
-void reference_causal_conv_backward(const conv_block *at, const double *v, const double *diff_dst, double *g) {
+void reference_causal_conv_backward(const conv_block *at, const double *v, const double *diff_dst,
+                                    double *g) {
     memset(g, 0, at->count * sizeof *g);
     for (size_t channel = 0; channel < at->channels; channel++)
         for (size_t t = 0; t < at->length; t++) {
-            const double diff = diff_dst[t * at->channels + channel] * silu_slope(conv_sum(at, v, channel, t));
+            const double diff =
+                diff_dst[t * at->channels + channel] * silu_slope(conv_sum(at, v, channel, t));
             g[at->bias + channel] += diff;
             for (size_t j = 0; j < at->taps; j++)
                 if (t + j + 1 >= at->taps) {
@@ -135,9 +137,11 @@ void reference_causal_conv_backward(const conv_block *at, const double *v, const
         }
 }
 
-mixer_block make_mixer_block(size_t batch, size_t length, size_t embedding, size_t states, size_t rank, size_t taps) {
+mixer_block make_mixer_block(size_t batch, size_t length, size_t embedding, size_t states, size_t rank,
+                             size_t taps) {
     const size_t d = embedding, e = 2 * d;
-    mixer_block at = {.batch = batch, .length = length, .embedding = d, .states = states, .rank = rank, .taps = taps};
+    mixer_block at = {
+        .batch = batch, .length = length, .embedding = d, .states = states, .rank = rank, .taps = taps};
     at.src = take(&at.count, batch * length * d);
     at.in_proj = take(&at.count, 2 * e * d);
     at.conv_weight = take(&at.count, e * taps);

@@ -1,5 +1,5 @@
-/* Gradients of the recurrent kernels and of the whole mixer: against differences of the same operations in double
- * precision, against plain C, and against the published code's. */
+/* Gradients of the recurrent kernels and of the whole mixer: against differences of the same operations in
+ * double precision, against plain C, and against the published code's. */
 #include "core/memory.h"
 #include "core/threads.h"
 #include "io/safetensors.h"
@@ -25,8 +25,8 @@ static double *random_doubles(size_t count) {
 /* What is differentiated: the sum of seed times an operation's results. */
 typedef void (*operation)(const void *block, const double *values, double *results);
 
-static double weighted(operation run, const void *block, const double *values, const double *seed, double *results,
-                       size_t count) {
+static double weighted(operation run, const void *block, const double *values, const double *seed,
+                       double *results, size_t count) {
     run(block, values, results);
     double sum = 0;
     for (size_t i = 0; i < count; i++)
@@ -34,10 +34,12 @@ static double weighted(operation run, const void *block, const double *values, c
     return sum;
 }
 
-/* Central differences of the fourth order by every value: their error is some 1e-11 where values are near 1. */
-static double *differences(operation run, const void *block, double *values, size_t value_count, const double *seed,
-                           size_t result_count) {
-    double *gradients = malloc(value_count * sizeof *gradients), *results = malloc(result_count * sizeof *results);
+/* Central differences of the fourth order by every value: their error is some 1e-11 where values are near 1.
+ */
+static double *differences(operation run, const void *block, double *values, size_t value_count,
+                           const double *seed, size_t result_count) {
+    double *gradients = malloc(value_count * sizeof *gradients),
+           *results = malloc(result_count * sizeof *results);
     const double step = 1e-3;
     for (size_t i = 0; i < value_count; i++) {
         const double value = values[i];
@@ -107,13 +109,15 @@ END_TEST
 static float *strided(const double *values, size_t rows, size_t columns, size_t stride) {
     float *spread = malloc(rows * stride * sizeof *spread);
     for (size_t i = 0; i < rows * stride; i++)
-        spread[i] = i % stride < columns && values != NULL ? (float)values[i / stride * columns + i % stride] : 7;
+        spread[i] =
+            i % stride < columns && values != NULL ? (float)values[i / stride * columns + i % stride] : 7;
     return spread;
 }
 
-/* The columns begin..end - 1 are as expected, to a part of their largest value; the others hold what they held. */
-static void check_strided(const char *name, const float *values, const double *expected, size_t rows, size_t columns,
-                          size_t stride, size_t begin, size_t end, double before) {
+/* The columns begin..end - 1 are as expected, to a part of their largest value; the others hold what they
+ * held. */
+static void check_strided(const char *name, const float *values, const double *expected, size_t rows,
+                          size_t columns, size_t stride, size_t begin, size_t end, double before) {
     double largest = 1e-30;
     for (size_t i = 0; i < rows * columns; i++)
         largest = fmax(largest, fabs(expected[i]));
@@ -121,8 +125,8 @@ static void check_strided(const char *name, const float *values, const double *e
         const size_t column = i % stride;
         if (column >= begin && column < end) {
             const double exact = expected[i / stride * columns + column] + before;
-            ck_assert_msg(fabs(values[i] - exact) <= 1e-5 * (largest + fabs(before)), "%s[%zu, %zu] is %g, expected %g",
-                          name, i / stride, column, values[i], exact);
+            ck_assert_msg(fabs(values[i] - exact) <= 1e-5 * (largest + fabs(before)),
+                          "%s[%zu, %zu] is %g, expected %g", name, i / stride, column, values[i], exact);
         } else {
             ck_assert_msg(values[i] == 7, "%s[%zu, %zu] was written", name, i / stride, column);
         }
@@ -144,10 +148,13 @@ static void scan_case(size_t length, size_t channels, size_t states, bool in_pla
     mute(seed, length, channels, begin);
     reference_scan(&at, values, y);
     reference_scan_backward(&at, values, seed, expected);
-    float *x = strided(values + at.x, length, channels, stride), *dt = strided(values + at.dt, length, channels, stride);
+    float *x = strided(values + at.x, length, channels, stride),
+          *dt = strided(values + at.dt, length, channels, stride);
     float *gate = strided(values + at.gate, length, channels, stride);
-    float *b = strided(values + at.b, length, states, pairs), *c = strided(values + at.c, length, states, pairs);
-    float *a = strided(values + at.a, states, channels, channels), *skip = strided(values + at.skip, 1, channels, channels);
+    float *b = strided(values + at.b, length, states, pairs),
+          *c = strided(values + at.c, length, states, pairs);
+    float *a = strided(values + at.a, states, channels, channels),
+          *skip = strided(values + at.skip, 1, channels, channels);
     float *diff_y = strided(seed, length, channels, stride + 1);
     float *dx = strided(NULL, length, channels, stride), *ddt = strided(NULL, length, channels, stride);
     float *dgate = strided(NULL, length, channels, stride), *db = strided(NULL, length, states, pairs);
@@ -155,12 +162,36 @@ static void scan_case(size_t length, size_t channels, size_t states, bool in_pla
     float *dskip = strided(NULL, 1, channels, channels), *dt_sum = strided(NULL, 1, channels, channels);
     float *out = strided(NULL, length, channels, stride + 1);
     float *scratch = malloc(sn_scan_backward_scratch(length, states) * sizeof *scratch);
-    const sn_scan scan = {.length = length, .channels = channels, .states = states, .x = x, .dt = dt, .gate = gate,
-                          .b = b, .c = c, .a = a, .skip = skip, .y = in_place ? diff_y : out, .x_stride = stride,
-                          .dt_stride = stride, .gate_stride = stride, .bc_stride = pairs, .y_stride = stride + 1};
-    const sn_scan_gradients g = {.diff_y = diff_y, .x = dx, .dt = in_place ? dt : ddt, .gate = dgate, .b = db, .c = dc,
-                                 .a = da, .skip = dskip, .dt_sum = dt_sum, .diff_y_stride = stride + 1,
-                                 .x_stride = stride, .dt_stride = stride, .gate_stride = stride, .bc_stride = pairs};
+    const sn_scan scan = {.length = length,
+                          .channels = channels,
+                          .states = states,
+                          .x = x,
+                          .dt = dt,
+                          .gate = gate,
+                          .b = b,
+                          .c = c,
+                          .a = a,
+                          .skip = skip,
+                          .y = in_place ? diff_y : out,
+                          .x_stride = stride,
+                          .dt_stride = stride,
+                          .gate_stride = stride,
+                          .bc_stride = pairs,
+                          .y_stride = stride + 1};
+    const sn_scan_gradients g = {.diff_y = diff_y,
+                                 .x = dx,
+                                 .dt = in_place ? dt : ddt,
+                                 .gate = dgate,
+                                 .b = db,
+                                 .c = dc,
+                                 .a = da,
+                                 .skip = dskip,
+                                 .dt_sum = dt_sum,
+                                 .diff_y_stride = stride + 1,
+                                 .x_stride = stride,
+                                 .dt_stride = stride,
+                                 .gate_stride = stride,
+                                 .bc_stride = pairs};
     sn_simd_table()->selective_scan_backward(&scan, &g, begin, channels, scratch);
     check_strided("x", dx, expected + at.x, length, channels, stride, begin, channels, 0);
     check_strided("gate", dgate, expected + at.gate, length, channels, stride, begin, channels, 0);
@@ -185,8 +216,10 @@ static void scan_case(size_t length, size_t channels, size_t states, bool in_pla
     for (size_t i = 0; i < length * channels; i++)
         sum[i % channels] += expected[at.dt + i];
     check_strided("dt_sum", dt_sum, sum, 1, channels, channels, begin, channels, 7);
-    free(values), free(seed), free(expected), free(y), free(x), free(dt), free(gate), free(b), free(c), free(a);
-    free(skip), free(diff_y), free(dx), free(ddt), free(dgate), free(db), free(dc), free(da), free(dskip), free(dt_sum);
+    free(values), free(seed), free(expected), free(y), free(x), free(dt), free(gate), free(b), free(c),
+        free(a);
+    free(skip), free(diff_y), free(dx), free(ddt), free(dgate), free(db), free(dc), free(da), free(dskip),
+        free(dt_sum);
     free(out), free(scratch), free(sum);
 }
 
@@ -210,20 +243,33 @@ static void conv_case(size_t length, size_t channels, size_t taps, bool in_place
     float *src = strided(values + at.src, length, channels, stride);
     float *weights = strided(values + at.weights, taps, channels, channels);
     float *bias = strided(values + at.bias, 1, channels, channels);
-    float *diff_dst = strided(seed, length, channels, stride), *diff_src = strided(NULL, length, channels, stride);
-    float *diff_weights = strided(NULL, taps, channels, channels), *diff_bias = strided(NULL, 1, channels, channels);
-    const sn_conv_gradients g = {.length = length, .taps = taps, .src = src, .diff_dst = diff_dst, .weights = weights,
-                                 .bias = bias, .diff_src = in_place ? diff_dst : diff_src, .diff_weights = diff_weights,
-                                 .diff_bias = diff_bias, .src_stride = stride, .diff_dst_stride = stride,
-                                 .weights_stride = channels, .diff_src_stride = stride};
+    float *diff_dst = strided(seed, length, channels, stride),
+          *diff_src = strided(NULL, length, channels, stride);
+    float *diff_weights = strided(NULL, taps, channels, channels),
+          *diff_bias = strided(NULL, 1, channels, channels);
+    const sn_conv_gradients g = {.length = length,
+                                 .taps = taps,
+                                 .src = src,
+                                 .diff_dst = diff_dst,
+                                 .weights = weights,
+                                 .bias = bias,
+                                 .diff_src = in_place ? diff_dst : diff_src,
+                                 .diff_weights = diff_weights,
+                                 .diff_bias = diff_bias,
+                                 .src_stride = stride,
+                                 .diff_dst_stride = stride,
+                                 .weights_stride = channels,
+                                 .diff_src_stride = stride};
     sn_simd_table()->causal_conv_silu_backward(&g, begin, channels);
     for (size_t i = 0; i < length * stride && in_place; i++)
         if (i % stride < begin)
             diff_dst[i] = 7;
     check_strided("src", g.diff_src, expected + at.src, length, channels, stride, begin, channels, 0);
-    check_strided("weights", diff_weights, expected + at.weights, taps, channels, channels, begin, channels, 7);
+    check_strided("weights", diff_weights, expected + at.weights, taps, channels, channels, begin, channels,
+                  7);
     check_strided("bias", diff_bias, expected + at.bias, 1, channels, channels, begin, channels, 7);
-    free(values), free(seed), free(expected), free(src), free(weights), free(bias), free(diff_dst), free(diff_src);
+    free(values), free(seed), free(expected), free(src), free(weights), free(bias), free(diff_dst),
+        free(diff_src);
     free(diff_weights), free(diff_bias);
 }
 
@@ -244,18 +290,31 @@ typedef struct floats {
 } floats;
 
 static sn_mixer_weights weights_of(const mixer_block *at, const float *v) {
-    return (sn_mixer_weights){.embedding = at->embedding, .states = at->states, .rank = at->rank, .taps = at->taps,
-                              .in_proj = v + at->in_proj, .conv_weight = v + at->conv_weight,
-                              .conv_bias = v + at->conv_bias, .x_proj = v + at->x_proj, .dt_weight = v + at->dt_weight,
-                              .dt_bias = v + at->dt_bias, .a_log = v + at->a_log, .skip = v + at->skip,
+    return (sn_mixer_weights){.embedding = at->embedding,
+                              .states = at->states,
+                              .rank = at->rank,
+                              .taps = at->taps,
+                              .in_proj = v + at->in_proj,
+                              .conv_weight = v + at->conv_weight,
+                              .conv_bias = v + at->conv_bias,
+                              .x_proj = v + at->x_proj,
+                              .dt_weight = v + at->dt_weight,
+                              .dt_bias = v + at->dt_bias,
+                              .a_log = v + at->a_log,
+                              .skip = v + at->skip,
                               .out_proj = v + at->out_proj};
 }
 
 static sn_mixer_gradients gradients_of(const mixer_block *at, float *g) {
-    return (sn_mixer_gradients){.in_proj = g + at->in_proj, .conv_weight = g + at->conv_weight,
-                                .conv_bias = g + at->conv_bias, .x_proj = g + at->x_proj,
-                                .dt_weight = g + at->dt_weight, .dt_bias = g + at->dt_bias, .a_log = g + at->a_log,
-                                .skip = g + at->skip, .out_proj = g + at->out_proj};
+    return (sn_mixer_gradients){.in_proj = g + at->in_proj,
+                                .conv_weight = g + at->conv_weight,
+                                .conv_bias = g + at->conv_bias,
+                                .x_proj = g + at->x_proj,
+                                .dt_weight = g + at->dt_weight,
+                                .dt_bias = g + at->dt_bias,
+                                .a_log = g + at->a_log,
+                                .skip = g + at->skip,
+                                .out_proj = g + at->out_proj};
 }
 
 static void train(const mixer_block *at, int threads, floats *f) {
@@ -270,7 +329,8 @@ static void train(const mixer_block *at, int threads, floats *f) {
     ck_ok(sn_alloc(&kept, sn_mixer_training_kept(mixer), sizeof *kept, "kept"));
     ck_ok(sn_alloc(&scratch, sn_mixer_training_scratch(mixer), sizeof *scratch, "scratch"));
     ck_ok(sn_mixer_training_forward(mixer, stream, &weights, f->values + at->src, kept, scratch, f->dst));
-    memset(scratch, 0xff, sn_mixer_training_scratch(mixer) * sizeof *scratch); /* backward needs nothing of it */
+    memset(scratch, 0xff,
+           sn_mixer_training_scratch(mixer) * sizeof *scratch); /* backward needs nothing of it */
     ck_ok(sn_mixer_training_backward(mixer, stream, &weights, f->values + at->src, kept, f->diff_dst, scratch,
                                      f->gradients + at->src, &gradients));
     sn_free(kept), sn_free(scratch);
@@ -293,9 +353,10 @@ static float *to_floats(const double *values, size_t count, double more) {
     return out;
 }
 
-static double check_part(const char *name, const float *values, const double *expected, size_t begin, size_t end,
-                         double tolerance) {
-    double largest = 1e-6, difference = 0; /* differences of what does not depend on a value are not quite 0 */
+static double check_part(const char *name, const float *values, const double *expected, size_t begin,
+                         size_t end, double tolerance) {
+    double largest = 1e-6,
+           difference = 0; /* differences of what does not depend on a value are not quite 0 */
     for (size_t i = begin; i < end; i++) {
         largest = fmax(largest, fabs(expected[i]));
         const double d = fabs(values[i] - expected[i]);
@@ -307,21 +368,24 @@ static double check_part(const char *name, const float *values, const double *ex
 }
 
 /* Every tensor, each relative to its largest value; returns the largest error. */
-static double check_mixer(const mixer_block *at, const float *gradients, const double *expected, double tolerance) {
+static double check_mixer(const mixer_block *at, const float *gradients, const double *expected,
+                          double tolerance) {
     const struct {
         const char *name;
         size_t begin;
-    } parts[] = {{"input", at->src},           {"in_proj", at->in_proj},     {"conv_weight", at->conv_weight},
-                 {"conv_bias", at->conv_bias}, {"x_proj", at->x_proj},       {"dt_weight", at->dt_weight},
-                 {"dt_bias", at->dt_bias},     {"a_log", at->a_log},         {"skip", at->skip},
+    } parts[] = {{"input", at->src},           {"in_proj", at->in_proj}, {"conv_weight", at->conv_weight},
+                 {"conv_bias", at->conv_bias}, {"x_proj", at->x_proj},   {"dt_weight", at->dt_weight},
+                 {"dt_bias", at->dt_bias},     {"a_log", at->a_log},     {"skip", at->skip},
                  {"out_proj", at->out_proj},   {"", at->count}};
     double largest = 0;
     for (size_t i = 0; i + 1 < sizeof parts / sizeof *parts; i++)
-        largest = fmax(largest, check_part(parts[i].name, gradients, expected, parts[i].begin, parts[i + 1].begin, tolerance));
+        largest = fmax(largest, check_part(parts[i].name, gradients, expected, parts[i].begin,
+                                           parts[i + 1].begin, tolerance));
     return largest;
 }
 
-static void mixer_case(size_t batch, size_t length, size_t embedding, size_t states, size_t rank, size_t taps) {
+static void mixer_case(size_t batch, size_t length, size_t embedding, size_t states, size_t rank,
+                       size_t taps) {
     const mixer_block at = make_mixer_block(batch, length, embedding, states, rank, taps);
     const size_t results = batch * length * embedding;
     double *values = random_mixer(&at), *seed = random_doubles(results);
@@ -333,8 +397,8 @@ static void mixer_case(size_t batch, size_t length, size_t embedding, size_t sta
     for (int level = SN_SIMD_PLAIN; level <= SN_SIMD_AVX512; level++)
         for (int threads = 1; threads <= 3; threads++) {
             sn_simd_override((sn_simd_level)level);
-            floats f = {to_floats(values, at.count, 0), to_floats(NULL, at.count, 0), to_floats(seed, results, 0),
-                        to_floats(NULL, results, 0)};
+            floats f = {to_floats(values, at.count, 0), to_floats(NULL, at.count, 0),
+                        to_floats(seed, results, 0), to_floats(NULL, results, 0)};
             train(&at, threads, &f);
             check_part("dst", f.dst, dst, 0, results, 1e-5);
             /* Length 1 leaves a_log without a gradient: the state before is zero. */
@@ -343,7 +407,8 @@ static void mixer_case(size_t batch, size_t length, size_t embedding, size_t sta
                 float *once = f.gradients;
                 f.gradients = to_floats(NULL, at.count, 0.5);
                 train(&at, threads, &f);
-                ck_assert_int_eq(memcmp(once + at.src, f.gradients + at.src, (at.in_proj - at.src) * sizeof *once), 0);
+                ck_assert_int_eq(
+                    memcmp(once + at.src, f.gradients + at.src, (at.in_proj - at.src) * sizeof *once), 0);
                 for (size_t i = at.in_proj; i < at.count; i++)
                     ck_assert(f.gradients[i] == once[i] + 0.5f);
                 free(once);
@@ -358,7 +423,8 @@ START_TEST(mixers) {
     const size_t lengths[] = {1, 2, 37};
     for (size_t batch = 1; batch <= 3; batch++)
         for (int i = 0; i < 3; i++)
-            mixer_case(batch, lengths[i], i == 2 ? 3 : 5, 1 + (batch + (size_t)i) % 4, 1 + batch % 2, 2 + batch);
+            mixer_case(batch, lengths[i], i == 2 ? 3 : 5, 1 + (batch + (size_t)i) % 4, 1 + batch % 2,
+                       2 + batch);
     mixer_case(1, 7, 11, 4, 3, 4);
 }
 END_TEST
@@ -371,8 +437,8 @@ START_TEST(deterministic) {
     float *first = NULL;
     for (int threads = 1; threads <= 3; threads++) {
         for (int again = 0; again < 2; again++) {
-            floats f = {to_floats(values, at.count, 0), to_floats(NULL, at.count, 0), to_floats(NULL, results, 0.25),
-                        to_floats(NULL, results, 0)};
+            floats f = {to_floats(values, at.count, 0), to_floats(NULL, at.count, 0),
+                        to_floats(NULL, results, 0.25), to_floats(NULL, results, 0)};
             train(&at, threads, &f);
             if (again)
                 ck_assert_int_eq(memcmp(f.gradients, first, at.count * sizeof *first), 0);
@@ -385,7 +451,8 @@ START_TEST(deterministic) {
 }
 END_TEST
 
-static void read_tensor(const sn_safetensors *file, const char *prefix, const char *name, float *to, size_t count) {
+static void read_tensor(const sn_safetensors *file, const char *prefix, const char *name, float *to,
+                        size_t count) {
     char full[64];
     snprintf(full, sizeof full, "%s%s", prefix, name);
     const sn_tensor *tensor = sn_safetensors_find(file, full);
@@ -393,7 +460,8 @@ static void read_tensor(const sn_safetensors *file, const char *prefix, const ch
     ck_ok(sn_tensor_to_f32(file, tensor, to));
 }
 
-static void read_block(const sn_safetensors *file, const mixer_block *at, const char *prefix, const char *input, float *to) {
+static void read_block(const sn_safetensors *file, const mixer_block *at, const char *prefix,
+                       const char *input, float *to) {
     const size_t d = at->embedding, e = 2 * d;
     read_tensor(file, "", input, to + at->src, at->batch * at->length * d);
     read_tensor(file, prefix, "in_proj.weight", to + at->in_proj, 2 * e * d);
@@ -413,11 +481,14 @@ START_TEST(published) {
         return;
     sn_safetensors *file;
     ck_ok(sn_safetensors_open(&file, path));
-    const sn_tensor *input = sn_safetensors_find(file, "input"), *a_log = sn_safetensors_find(file, "w.A_log");
-    const sn_tensor *low = sn_safetensors_find(file, "w.dt_proj.weight"), *conv = sn_safetensors_find(file, "w.conv1d.weight");
+    const sn_tensor *input = sn_safetensors_find(file, "input"),
+                    *a_log = sn_safetensors_find(file, "w.A_log");
+    const sn_tensor *low = sn_safetensors_find(file, "w.dt_proj.weight"),
+                    *conv = sn_safetensors_find(file, "w.conv1d.weight");
     ck_assert(input != NULL && a_log != NULL && low != NULL && conv != NULL);
-    const mixer_block at = make_mixer_block((size_t)input->shape[0], (size_t)input->shape[1], (size_t)input->shape[2],
-                                            (size_t)a_log->shape[1], (size_t)low->shape[1], (size_t)conv->shape[2]);
+    const mixer_block at =
+        make_mixer_block((size_t)input->shape[0], (size_t)input->shape[1], (size_t)input->shape[2],
+                         (size_t)a_log->shape[1], (size_t)low->shape[1], (size_t)conv->shape[2]);
     const size_t results = input->count;
     floats f = {to_floats(NULL, at.count, 0), to_floats(NULL, at.count, 0), to_floats(NULL, results, 0),
                 to_floats(NULL, results, 0)};
@@ -433,7 +504,8 @@ START_TEST(published) {
     ck_assert_double_lt(largest_relative_error(f.dst, output, results), 1e-4);
     printf("mixer: largest error of gradients, relative to a tensor's largest value: %.2g\n",
            check_mixer(&at, f.gradients, exact, 1e-4));
-    free(f.values), free(f.gradients), free(f.diff_dst), free(f.dst), free(expected), free(output), free(exact);
+    free(f.values), free(f.gradients), free(f.diff_dst), free(f.dst), free(expected), free(output),
+        free(exact);
     sn_safetensors_close(file);
 }
 END_TEST
