@@ -206,3 +206,38 @@ void reference_double_mixer(const mixer_block *at, const double *values, double 
     for (size_t i = 0; i < at->batch; i++)
         mixer_sequence(at, values, values + at->src + i * sequence, dst + i * sequence);
 }
+
+double *random_doubles(sn_rng *rng, size_t count) {
+    double *values = malloc((count + 1) * sizeof *values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)(2 * sn_rng_uniform(rng) - 1); /* floats, which the kernels then get exactly */
+    return values;
+}
+
+static double weighted(block_operation run, const void *block, const double *values, const double *seed,
+                       double *results, size_t count) {
+    run(block, values, results);
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += seed[i] * results[i];
+    return sum;
+}
+
+double *differences(block_operation run, const void *block, double *values, size_t value_count,
+                    const double *seed, size_t result_count) {
+    double *gradients = malloc(value_count * sizeof *gradients),
+           *results = malloc(result_count * sizeof *results);
+    const double step = 1e-3;
+    for (size_t i = 0; i < value_count; i++) {
+        const double value = values[i];
+        double at[4];
+        for (int k = 0; k < 4; k++) {
+            values[i] = value + step * (k < 2 ? k - 2 : k - 1);
+            at[k] = weighted(run, block, values, seed, results, result_count);
+        }
+        values[i] = value;
+        gradients[i] = (at[0] - 8 * at[1] + 8 * at[2] - at[3]) / (12 * step);
+    }
+    free(results);
+    return gradients;
+}

@@ -5,6 +5,8 @@
 #ifndef SN_TESTS_REFERENCE_BACKWARD_H
 #define SN_TESTS_REFERENCE_BACKWARD_H
 
+#include "core/rng.h"
+
 #include <stddef.h>
 
 /* Offsets in a block of count values. */
@@ -45,5 +47,16 @@ mixer_block make_mixer_block(size_t batch, size_t length, size_t embedding, size
                              size_t taps);
 /* dst (batch, length, embedding). */
 void reference_double_mixer(const mixer_block *at, const double *values, double *dst);
+
+/* count values from -1 to 1, each a float's; the caller's to free. */
+double *random_doubles(sn_rng *rng, size_t count);
+
+/* An operation of a block's values. */
+typedef void (*block_operation)(const void *block, const double *values, double *results);
+/* The derivatives of the sum of seed (result_count) times results by every value, the caller's to free:
+ * central differences of the fourth order, whose error is some 1e-11 where values are near 1. values are as
+ * before afterwards. */
+double *differences(block_operation run, const void *block, double *values, size_t value_count,
+                    const double *seed, size_t result_count);
 
 #endif
