@@ -12,18 +12,12 @@ void snarm_detector_options_init(snarm_detector_options *options) {
     *options = (snarm_detector_options){.struct_size = sizeof *options};
 }
 
-static snarm_status open_scorer(snarm_detector *d) {
-    snarm_scorer_options options;
-    snarm_scorer_options_init(&options);
-    options.grid_width = d->shape.grid_width;
-    options.grid_height = d->shape.grid_height;
-    options.threads = d->threads;
-    SN_TRY(sn_scorer_create_from(&d->scorer, d->scorer_source.file, d->scorer_source.prefix, &options));
+static snarm_status fit_scorer(snarm_detector *d, const char *where) {
     snarm_scorer_info info = {.struct_size = sizeof info};
     SN_TRY(snarm_scorer_get_info(d->scorer, &info));
     if (info.channels != d->shape.channels)
-        return sn_error(SNARM_ERROR_MISMATCH, "%s: the scorer takes features of %d channels, the backbone gives %d",
-                        sn_safetensors_path(d->scorer_source.file), (int)info.channels, (int)d->shape.channels);
+        return sn_error(SNARM_ERROR_MISMATCH, "%s: the scorer takes features of %d channels, the backbone gives %d", where,
+                        (int)info.channels, (int)d->shape.channels);
     d->logit_maps = info.maps;
     const float *weight;
     float bias;
@@ -37,6 +31,28 @@ static snarm_status open_scorer(snarm_detector *d) {
     residual.scale = d->recipe.residual_scale;
     residual.threads = d->threads;
     return snarm_residual_create(&d->residual, weight, bias, &residual);
+}
+
+static snarm_scorer_options scorer_options(const snarm_detector *d) {
+    snarm_scorer_options options;
+    snarm_scorer_options_init(&options);
+    options.grid_width = d->shape.grid_width;
+    options.grid_height = d->shape.grid_height;
+    options.threads = d->threads;
+    return options;
+}
+
+static snarm_status open_scorer(snarm_detector *d) {
+    const snarm_scorer_options options = scorer_options(d);
+    SN_TRY(sn_scorer_create_from(&d->scorer, d->scorer_source.file, d->scorer_source.prefix, &options));
+    return fit_scorer(d, sn_safetensors_path(d->scorer_source.file));
+}
+
+snarm_status sn_detector_take_scorer(snarm_detector *d, sn_scorer_weights *weights) {
+    d->trained = weights;
+    const snarm_scorer_options options = scorer_options(d);
+    SN_TRY(sn_scorer_create_from_weights(&d->scorer, weights, &options));
+    return fit_scorer(d, "training");
 }
 
 snarm_status sn_detector_open_parts(snarm_detector *d, const snarm_backbone_options *given) {
@@ -58,6 +74,7 @@ void snarm_detector_destroy(snarm_detector *detector) {
     sn_pool_destroy(detector->states);
     snarm_residual_destroy(detector->residual);
     snarm_scorer_destroy(detector->scorer);
+    sn_scorer_weights_destroy(detector->trained);
     snarm_bank_destroy(detector->bank);
     snarm_backbone_destroy(detector->backbone);
     sn_free(detector->scores);

@@ -5,6 +5,8 @@
 #include "core/pool.h"
 #include "io/safetensors.h"
 #include "kernel/stream.h"
+#include "map/prior.h"
+#include "scorer/weights.h"
 #include "snarm/detector.h"
 
 enum { SN_MODEL_FORMAT = 1, SN_VERSION_TEXT_MAX = 32 };
@@ -16,6 +18,7 @@ typedef struct sn_recipe {
     double smoothing; /* sigma; 0: none */
     double false_alarm_rate;
     double residual_scale;
+    sn_prior prior; /* of the distance, added to the scorer's logits; slope 0: none */
     uint64_t seed;
 } sn_recipe;
 
@@ -35,6 +38,7 @@ struct snarm_detector {
 
     snarm_backbone *backbone;
     snarm_bank *bank;
+    sn_scorer_weights *trained; /* of a scorer trained by this fit, NULL otherwise: scorer_source then has it, if anyone */
     snarm_scorer *scorer;     /* NULL: the map is the distance to the bank */
     snarm_residual *residual; /* with a scorer only */
     snarm_backbone_info shape;
@@ -48,7 +52,8 @@ struct snarm_detector {
 /* The memory and the stages' times of one inspection. */
 typedef struct sn_inspection {
     float *planes, *features, *distances, *patches, *map;
-    float *inter, *hybrid, *logits; /* with a scorer */
+    int32_t *nearest; /* the rest with a scorer */
+    float *inter, *hybrid, *logits;
     uint8_t *reference;
     double backbone_ms, match_ms, scorer_ms, map_ms;
 } sn_inspection;
@@ -56,7 +61,10 @@ typedef struct sn_inspection {
 /* Opens the backbone from its source for this input size, and the rest that a recipe needs but the bank. options are the
  * backbone's, of which the threads are the detector's. Sets shape, and the preprocessing's mean and std. */
 snarm_status sn_detector_open_parts(snarm_detector *detector, const snarm_backbone_options *options);
-/* The pool of inspections, once everything else is set. */
+/* Takes over a trained scorer's weights, also on failure, and makes the scorer and the residual engine of them. Recipe and shape are
+ * set; no inspection is taken. */
+snarm_status sn_detector_take_scorer(snarm_detector *detector, sn_scorer_weights *weights);
+/* The pool of inspections, once everything else is set; again after sn_detector_take_scorer. */
 snarm_status sn_detector_ready(snarm_detector *detector);
 
 /* Preprocessed planes of the inspection to its features. */

@@ -3,6 +3,7 @@
 
 #include "core/clock.h"
 #include "core/memory.h"
+#include "residual/engine.h"
 #include "snarm/map.h"
 
 #include <math.h>
@@ -20,6 +21,7 @@ static void destroy_inspection(void *pointer) {
     sn_free(inspection->features);
     sn_free(inspection->distances);
     sn_free(inspection->patches);
+    sn_free(inspection->nearest);
     sn_free(inspection->map);
     sn_free(inspection->inter);
     sn_free(inspection->hybrid);
@@ -35,10 +37,12 @@ static snarm_status fill(sn_inspection *inspection, const snarm_detector *d) {
     SN_TRY(sn_alloc(&inspection->planes, 3 * pixels, sizeof(float), "input"));
     SN_TRY(sn_alloc(&inspection->features, patches, channels * sizeof(float), "features"));
     SN_TRY(sn_alloc(&inspection->map, pixels, sizeof(float), "map"));
-    if (d->scorer == NULL) {
-        SN_TRY(sn_alloc(&inspection->distances, patches, (size_t)d->recipe.neighbours * sizeof(float), "distances"));
-        return sn_alloc(&inspection->patches, patches, sizeof(float), "patch distances");
-    }
+    const size_t neighbours = (size_t)d->recipe.neighbours;
+    SN_TRY(sn_alloc(&inspection->distances, patches, neighbours * sizeof(float), "distances"));
+    SN_TRY(sn_alloc(&inspection->patches, patches, sizeof(float), "patch distances"));
+    if (d->scorer == NULL)
+        return SNARM_OK;
+    SN_TRY(sn_alloc(&inspection->nearest, patches, neighbours * sizeof(int32_t), "nearest bank vectors"));
     SN_TRY(sn_alloc(&inspection->inter, patches, channels * sizeof(float), "residuals"));
     SN_TRY(sn_alloc(&inspection->hybrid, patches, 2 * channels * sizeof(float), "hybrid residuals"));
     SN_TRY(sn_alloc(&inspection->reference, patches, 1, "reference set"));
@@ -68,18 +72,25 @@ snarm_status sn_inspect_features(const snarm_detector *detector, sn_inspection *
     return SNARM_OK;
 }
 
-/* Without a scorer: the mean distance of each patch to its nearest bank vectors, as PatchCore has it. */
-static snarm_status map_of_distances(const snarm_detector *d, sn_inspection *inspection, const float *features,
-                                     int32_t exclude, int32_t neighbours) {
+/* The mean distance of each patch to its nearest bank vectors, as PatchCore has it; and which these are, if nearest is
+ * not NULL. */
+static snarm_status match(const snarm_detector *d, sn_inspection *inspection, const float *features, int32_t exclude,
+                          int32_t neighbours, int32_t *nearest) {
     const size_t patches = (size_t)d->shape.grid_width * (size_t)d->shape.grid_height;
-    double began = milliseconds();
-    SN_TRY(snarm_bank_search(d->bank, features, patches, neighbours, exclude, inspection->distances, NULL));
+    SN_TRY(snarm_bank_search(d->bank, features, patches, neighbours, exclude, inspection->distances, nearest));
     for (size_t i = 0; i < patches; i++) {
         float sum = 0;
         for (int32_t k = 0; k < neighbours; k++)
             sum += inspection->distances[i * (size_t)neighbours + (size_t)k];
         inspection->patches[i] = sum / (float)neighbours;
     }
+    return SNARM_OK;
+}
+
+static snarm_status map_of_distances(const snarm_detector *d, sn_inspection *inspection, const float *features,
+                                     int32_t exclude, int32_t neighbours) {
+    double began = milliseconds();
+    SN_TRY(match(d, inspection, features, exclude, neighbours, NULL));
     inspection->match_ms = milliseconds() - began;
     began = milliseconds();
     SN_TRY(snarm_map_from_patches(inspection->patches, d->shape.grid_width, d->shape.grid_height, d->shape.width,
@@ -90,8 +101,12 @@ static snarm_status map_of_distances(const snarm_detector *d, sn_inspection *ins
 
 static snarm_status map_of_scorer(const snarm_detector *d, sn_inspection *inspection, const float *features,
                                   int32_t exclude) {
+    const size_t patches = (size_t)d->shape.grid_width * (size_t)d->shape.grid_height;
+    const float *vectors;
+    SN_TRY(snarm_bank_get_vectors(d->bank, &vectors, NULL));
     double began = milliseconds();
-    SN_TRY(snarm_residual_inter(d->residual, d->bank, features, exclude, inspection->inter));
+    SN_TRY(match(d, inspection, features, exclude, d->recipe.neighbours, inspection->nearest));
+    sn_residual_inter_of(d->residual, vectors, inspection->nearest, features, inspection->inter);
     SN_TRY(snarm_residual_hybrid(d->residual, features, inspection->inter, inspection->hybrid, inspection->reference,
                                  NULL));
     double ended = milliseconds();
@@ -101,6 +116,7 @@ static snarm_status map_of_scorer(const snarm_detector *d, sn_inspection *inspec
     ended = milliseconds();
     inspection->scorer_ms = ended - began;
     began = ended;
+    sn_prior_add(&d->recipe.prior, inspection->patches, patches, (size_t)d->logit_maps, inspection->logits);
     SN_TRY(snarm_map_from_logits(inspection->logits, d->logit_maps, d->shape.grid_width, d->shape.grid_height,
                                  d->shape.width, d->shape.height, d->threads, inspection->map));
     inspection->map_ms = milliseconds() - began;

@@ -52,6 +52,7 @@ snarm_status snarm_detector_fit(snarm_detector **out, const char *backbone, cons
                             .smoothing = options.smoothing > 0 ? options.smoothing : 0,
                             .false_alarm_rate = options.false_alarm_rate,
                             .residual_scale = 1,
+                            .prior = {0, 1},
                             .seed = options.seed};
     strcpy(d->fitted_version, snarm_version());
     snarm_status status = open_parts(d, backbone, &options);

@@ -26,4 +26,23 @@ static inline float sn_f16_to_f32(uint16_t half) {
     return sn_from_bits(sign | (exponent + 112) << 23 | fraction << 13);
 }
 
+/* Rounded to the nearest, halves to even; too large becomes infinite. */
+static inline uint16_t sn_f32_to_f16(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    const uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
+    const uint32_t magnitude = bits & 0x7fffffff;
+    if (magnitude > 0x7f800000) /* NaN */
+        return sign | 0x7e00;
+    if (magnitude >= 0x477ff000) /* 65520 and up */
+        return sign | 0x7c00;
+    if (magnitude < 0x38800000) { /* below 2^-14: adding 0.5 leaves the fraction, in units of 2^-24, in the low bits */
+        const float shifted = sn_from_bits(magnitude) + 0.5f;
+        memcpy(&bits, &shifted, sizeof bits);
+        return sign | (uint16_t)(bits - 0x3f000000);
+    }
+    const uint32_t odd = magnitude >> 13 & 1;
+    return sign | (uint16_t)((magnitude - 0x38000000 + 0xfff + odd) >> 13);
+}
+
 #endif

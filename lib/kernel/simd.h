@@ -27,6 +27,34 @@ typedef struct sn_scan {
     size_t x_stride, dt_stride, gate_stride, bc_stride, y_stride;
 } sn_scan;
 
+/* Dropout: elements whose hash falls below limit become 0, the others are multiplied by factor. The hash is of
+ * a key and the element's place in its row alone. limit 0: none. */
+typedef struct sn_dropout {
+    uint32_t limit; /* rate * 2^32 */
+    float factor;   /* 1 / (1 - rate) */
+} sn_dropout;
+/* Labels of the losses: 0 is normal, SN_LABEL_IGNORED counts for nothing, all others are anomalous. */
+enum { SN_LABEL_IGNORED = 255 };
+
+/* Focal loss of a logit z: with p = sigmoid(z) for an anomalous label, 1 - sigmoid(z) for a normal one,
+ *   -weight (1 - p)^gamma log p, weight = alpha for anomalous labels, 1 - alpha for normal ones.
+ * A probability nearer than e^-24 to 0 counts as e^-24. */
+typedef struct sn_focal {
+    float alpha, gamma;
+} sn_focal;
+
+/* One row of a map of logits z[i] = upper[i] + weight * (lower[i] - upper[i]), with p[i] = sigmoid(z[i]). */
+enum { SN_LOSS_FOCAL, SN_LOSS_P, SN_LOSS_PY, SN_LOSS_Y, SN_LOSS_PIXELS, SN_LOSS_SUMS };
+enum { SN_LOSS_GRADIENTS = 3 };
+typedef struct sn_loss_row {
+    const float *upper, *lower;
+    float weight;
+    const uint8_t *labels;
+    size_t count;
+    /* Derivatives by z of the sums SN_LOSS_FOCAL, SN_LOSS_P and SN_LOSS_PY are added to these rows, shared out as z is
+     * made: 1 - weight of each to upper's, weight to lower's. Both may be the same row. NULL: not wanted. */
+    float *upper_gradients[SN_LOSS_GRADIENTS], *lower_gradients[SN_LOSS_GRADIENTS];
+} sn_loss_row;
 /* The gradients of a scan of which the loss's gradient by y is known. Written: those of x, dt (before the softplus), gate,
  * and of b and c, the latter summed over the channels of the call. Added to: those of a and skip, and the sum over time of
  * dt's. The scan's y is computed and written once more; it may be diff_y. */
@@ -89,6 +117,35 @@ typedef struct sn_simd {
                              size_t dst_stride);
     /* The channels begin..end - 1 of a scan; see sn_scan. */
     void (*selective_scan)(const sn_scan *scan, size_t begin, size_t end);
+
+    /* For training. Gradients named diff_gain, diff_shift and diff_stream are added to. */
+    void (*dropout)(const float *src, const sn_dropout *dropout, uint32_t key, size_t count, float *dst);
+    /* sum = dropout(src) + stream; dst = (sum - mean) / sqrt(variance + epsilon) * gain + shift. sum may be src. */
+    void (*dropout_layer_norm)(const float *src, const float *stream, const sn_dropout *dropout, uint32_t key,
+                               const float *gain, const float *shift, size_t count, float epsilon, float *sum,
+                               float *dst);
+    /* The gradient of its sum. diff_sum may be sum or diff_dst. */
+    void (*layer_norm_backward)(const float *sum, const float *diff_dst, const float *gain, size_t count, float epsilon,
+                                float *diff_gain, float *diff_shift, float *diff_sum);
+    /* Of rms_norm, of which stream is the input. */
+    void (*rms_norm_backward)(const float *stream, const float *diff_dst, const float *gain, size_t count,
+                              float epsilon, float *diff_gain, float *diff_stream);
+    /* sums += row - pivot; squares += (row - pivot)^2. */
+    void (*add_deviations)(const float *row, const float *pivot, size_t count, float *sums, float *squares);
+    /* Sum of weights[i] * h[i], h = ReLU(row * scale + shift). */
+    float (*relu_dot)(const float *row, const float *scale, const float *shift, const float *weights, size_t count);
+    /* Where h is above 0: active += diff, active_row += diff * row. */
+    void (*relu_dot_sums)(const float *row, float diff, const float *scale, const float *shift, size_t count,
+                          float *active, float *active_row);
+    /* dst = row * row_factor + constant, plus diff * open_factor where h is above 0. dst may be row. */
+    void (*relu_dot_backward)(const float *row, float diff, const float *scale, const float *shift,
+                              const float *open_factor, const float *row_factor, const float *constant, size_t count,
+                              float *dst);
+    /* Adds the focal losses of logits to *sum; gradient = scale times their derivatives, unless it is NULL. */
+    void (*focal)(const sn_focal *focal, const float *logits, const uint8_t *labels, size_t count, float scale,
+                  float *gradient, double *sum);
+    /* Adds a row's focal losses, p, p of anomalous pixels, anomalous pixels and pixels (none of ignored ones) to sums. */
+    void (*map_loss)(const sn_focal *focal, const sn_loss_row *row, double sums[SN_LOSS_SUMS]);
     /* Their gradients, for the channels begin..end - 1; scratch: sn_scan_backward_scratch floats. */
     void (*causal_conv_silu_backward)(const sn_conv_gradients *gradients, size_t begin, size_t end);
     void (*selective_scan_backward)(const sn_scan *scan, const sn_scan_gradients *gradients, size_t begin, size_t end,

@@ -25,6 +25,27 @@ void SN_AT_LEVEL(causal_conv_silu)(const float *src, size_t src_stride, size_t l
                                    float *dst, size_t dst_stride);
 void SN_AT_LEVEL(selective_scan)(const sn_scan *scan, size_t begin, size_t end);
 
+/* simd_norm_backward.c */
+void SN_AT_LEVEL(dropout)(const float *src, const sn_dropout *dropout, uint32_t key, size_t count, float *dst);
+void SN_AT_LEVEL(dropout_layer_norm)(const float *src, const float *stream, const sn_dropout *dropout, uint32_t key,
+                                     const float *gain, const float *shift, size_t count, float epsilon, float *sum,
+                                     float *dst);
+void SN_AT_LEVEL(layer_norm_backward)(const float *sum, const float *diff_dst, const float *gain, size_t count,
+                                      float epsilon, float *diff_gain, float *diff_shift, float *diff_sum);
+void SN_AT_LEVEL(rms_norm_backward)(const float *stream, const float *diff_dst, const float *gain, size_t count,
+                                    float epsilon, float *diff_gain, float *diff_stream);
+void SN_AT_LEVEL(add_deviations)(const float *row, const float *pivot, size_t count, float *sums, float *squares);
+float SN_AT_LEVEL(relu_dot)(const float *row, const float *scale, const float *shift, const float *weights,
+                            size_t count);
+void SN_AT_LEVEL(relu_dot_sums)(const float *row, float diff, const float *scale, const float *shift, size_t count,
+                                float *active, float *active_row);
+void SN_AT_LEVEL(relu_dot_backward)(const float *row, float diff, const float *scale, const float *shift,
+                                    const float *open_factor, const float *row_factor, const float *constant,
+                                    size_t count, float *dst);
+/* simd_loss.c */
+void SN_AT_LEVEL(focal)(const sn_focal *focal, const float *logits, const uint8_t *labels, size_t count,
+                        float scale, float *gradient, double *sum);
+void SN_AT_LEVEL(map_loss)(const sn_focal *focal, const sn_loss_row *row, double sums[SN_LOSS_SUMS]);
 /* simd_scan_backward.c */
 void SN_AT_LEVEL(causal_conv_silu_backward)(const sn_conv_gradients *gradients, size_t begin, size_t end);
 void SN_AT_LEVEL(selective_scan_backward)(const sn_scan *scan, const sn_scan_gradients *gradients, size_t begin,

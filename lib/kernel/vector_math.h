@@ -63,14 +63,19 @@ static inline vfloat v_log_ratio(vfloat s) {
     return 2.0f * p;
 }
 
-/* ln(1 + e^x) = max(x, 0) + ln(1 + y), y = e^-|x| in (0, 1], and 1 + y = (1 + s) / (1 - s) for s = y / (2 + y): also exact to
- * the last digits where y is tiny. */
-static inline vfloat v_softplus(vfloat x) {
-    vfloat y = v_exp(v_min(x, -x));
-    return v_max(v_set(0.0f), x) + v_log_ratio(y / (2.0f + y));
+/* ln(1 + y) for y in 0..1, where 1 + y = (1 + s) / (1 - s) for s = y / (2 + y): also exact to the last digits where y is
+ * tiny. */
+static inline vfloat v_log1p(vfloat y) {
+    return v_log_ratio(y / (2.0f + y));
 }
 
-/* The same, and its derivative sigmoid(x) = 1 / (1 + y) or, for negative x, y / (1 + y); one division serves both. */
+/* ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|). */
+static inline vfloat v_softplus(vfloat x) {
+    return v_max(v_set(0.0f), x) + v_log1p(v_exp(v_min(x, -x)));
+}
+
+/* The same, and its derivative sigmoid(x) = 1 / (1 + y) or, for negative x, y / (1 + y), with y = e^-|x|; one division
+ * serves both. */
 static inline vfloat v_softplus_slope(vfloat x, vfloat *slope) {
     vfloat y = v_exp(v_min(x, -x));
     vfloat inverse = 1.0f / ((1.0f + y) * (2.0f + y));

@@ -160,14 +160,14 @@ static void intra_rows(void *context, size_t begin, size_t end, int thread) {
     }
 }
 
-static snarm_status run(const snarm_residual *engine, residual_state *state, const float *features,
-                        const float *inter, float *hybrid) {
+static snarm_status run(const snarm_residual *engine, residual_state *state, const float *weight, float bias,
+                        const float *features, const float *inter, float *hybrid) {
     static const char function[] = "snarm_residual_hybrid";
     const size_t patches = engine->patches, channels = engine->channels;
     SN_TRY(sn_check_finite(features, patches, channels, function, "features"));
     SN_TRY(sn_check_finite(inter, patches, channels, function, "inter"));
     sn_phi(inter, patches, channels, engine->scale, hybrid, 2 * channels);
-    sn_navigate(hybrid, 2 * channels, patches, channels, engine->weight, engine->bias, engine->mean,
+    sn_navigate(hybrid, 2 * channels, patches, channels, weight, bias, engine->mean,
                 state->navigator, state->waypoint);
     SN_TRY(sn_check_finite(state->waypoint, patches, 1, function, "waypoint of the scaled inter-residual"));
     sn_choose_reference(state->waypoint, patches, engine->references, state->reference);
@@ -187,11 +187,16 @@ snarm_status snarm_residual_hybrid(const snarm_residual *engine, const float *fe
                         : inter == NULL    ? "inter"
                         : hybrid == NULL   ? "hybrid"
                                            : "reference");
+    return sn_residual_hybrid_with(engine, engine->weight, engine->bias, features, inter, hybrid, reference, navigator);
+}
+
+snarm_status sn_residual_hybrid_with(const snarm_residual *engine, const float *weight, float bias, const float *features,
+                                     const float *inter, float *hybrid, uint8_t *reference, float *navigator) {
     void *taken;
     SN_TRY(sn_pool_take(engine->pool, &taken));
     residual_state *state = taken;
     int former = sn_threads_enter(engine->threads);
-    snarm_status status = run(engine, state, features, inter, hybrid);
+    snarm_status status = run(engine, state, weight, bias, features, inter, hybrid);
     sn_threads_leave(former);
     if (status == SNARM_OK) {
         memcpy(reference, state->reference, engine->patches);

@@ -32,6 +32,14 @@ static void inter_rows(void *context, size_t begin, size_t end, int thread) {
     }
 }
 
+void sn_residual_inter_of(const snarm_residual *engine, const float *vectors, const int32_t *nearest,
+                          const float *features, float *inter) {
+    inter_work work = {vectors, features, nearest, engine->channels, engine->neighbours, inter};
+    int former = sn_threads_enter(engine->threads);
+    sn_parallel(engine->patches, 16, inter_rows, &work);
+    sn_threads_leave(former);
+}
+
 snarm_status snarm_residual_inter(const snarm_residual *engine, const snarm_bank *bank, const float *features,
                                   int32_t exclude, float *inter) {
     if (engine == NULL || bank == NULL || features == NULL || inter == NULL)
@@ -40,26 +48,21 @@ snarm_status snarm_residual_inter(const snarm_residual *engine, const snarm_bank
                         : bank == NULL     ? "bank"
                         : features == NULL ? "features"
                                            : "inter");
-    inter_work work = {
-        .features = features, .channels = engine->channels, .neighbours = engine->neighbours, .inter = inter};
     int32_t channels;
     SN_TRY(snarm_bank_get_size(bank, NULL, &channels, NULL));
     if ((size_t)channels != engine->channels)
         return sn_error(SNARM_ERROR_MISMATCH,
                         "snarm_residual_inter: the bank has %d channels, the engine %zu", channels,
                         engine->channels);
-    SN_TRY(snarm_bank_get_vectors(bank, &work.vectors, NULL));
+    const float *vectors;
+    SN_TRY(snarm_bank_get_vectors(bank, &vectors, NULL));
     void *taken;
     SN_TRY(sn_pool_take(engine->pool, &taken));
     residual_state *state = taken;
     snarm_status status = snarm_bank_search(bank, features, engine->patches, (int32_t)engine->neighbours,
                                             exclude, NULL, state->nearest);
-    if (status == SNARM_OK) {
-        work.nearest = state->nearest;
-        int former = sn_threads_enter(engine->threads);
-        sn_parallel(engine->patches, 16, inter_rows, &work);
-        sn_threads_leave(former);
-    }
+    if (status == SNARM_OK)
+        sn_residual_inter_of(engine, vectors, state->nearest, features, inter);
     sn_pool_give(engine->pool, state);
     return status;
 }

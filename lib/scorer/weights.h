@@ -55,4 +55,8 @@ void sn_scorer_weights_destroy(sn_scorer_weights *weights);
  * training. */
 snarm_status sn_scorer_weights_create(sn_scorer_weights **out, const sn_scorer_weights *sizes);
 
+/* Announces to writer, under prefix, all tensors and the metadata scales and self_ratio: what sn_scorer_weights_load reads and
+ * the published code loads. weights must live until the writer has finished. */
+snarm_status sn_scorer_weights_write(const sn_scorer_weights *weights, sn_writer *writer, const char *prefix);
+
 #endif

@@ -29,6 +29,14 @@ enum { TENSOR_TOLERANCE_PARTS = 5000 }; /* 2e-4 = 1 / 5000 of the tensor's large
 /* A tensor's values as floats, the caller's to free, or NULL with a failure noted. tensor may be NULL. */
 float *read_floats(report *r, const sn_safetensors *file, const char *name, const sn_tensor **tensor);
 
+/* (channels, patches) as PyTorch has it to (patches, channels) as the library has it. */
+void to_rows(const float *planes, size_t channels, size_t patches, float *rows);
+
+/* Called with each gradient found and expected, by its parameter's name. */
+typedef void (*gradient_fn)(void *user, const char *name, const float *found, const float *expected, size_t count);
+/* Compares all gradients of FOLDER/WEIGHTS_grad; each may be NULL. */
+void compare_gradients(report *r, const char *folder, const char *weights, gradient_fn each, void *user);
+
 /* Opens FOLDER/NAME.safetensors; NULL with a failure noted. */
 sn_safetensors *open_vectors(report *r, const char *folder, const char *name);
 

@@ -146,8 +146,7 @@ static void close_parts(parts *p) {
     snarm_scorer_destroy(p->scorer);
 }
 
-/* (channels, patches) as PyTorch has it to (patches, channels) as the library has it. */
-static void to_rows(const float *planes, size_t channels, size_t patches, float *rows) {
+void to_rows(const float *planes, size_t channels, size_t patches, float *rows) {
     for (size_t c = 0; c < channels; c++)
         for (size_t i = 0; i < patches; i++)
             rows[i * channels + c] = planes[c * patches + i];
@@ -208,8 +207,7 @@ static void compare_map(report *r, const parts *p, const vectors *v, const sn_sa
     free(map);
 }
 
-static void run_picture(report *r, const parts *p, const vectors *v, const sn_safetensors *io, size_t image,
-                        bool logits_too) {
+static void run_picture(report *r, const parts *p, const vectors *v, const sn_safetensors *io, size_t image) {
     const size_t n = p->patches, c = p->channels, height = (size_t)v->shape->shape[2], width = (size_t)v->shape->shape[3];
     float *features = malloc(n * c * sizeof *features), *inter = malloc(n * c * sizeof *inter);
     float *hybrid = malloc(2 * n * c * sizeof *hybrid), *planes = malloc(2 * n * c * sizeof *planes);
@@ -225,7 +223,7 @@ static void run_picture(report *r, const parts *p, const vectors *v, const sn_sa
         to_planes(hybrid, 2 * c, n, planes);
         if (v->hybrid != NULL)
             compare(r, "hybrid", planes, v->hybrid + image * 2 * n * c, 2 * n * c, TENSOR_TOLERANCE);
-        if (logits_too && succeeds(r, "logits", snarm_scorer_logits(p->scorer, hybrid, mask, logits))) {
+        if (succeeds(r, "logits", snarm_scorer_logits(p->scorer, hybrid, mask, logits))) {
             const size_t count = (size_t)p->info.maps * n;
             compare(r, "logits", logits, v->logits + image * count, count, TENSOR_TOLERANCE);
             compare_map(r, p, v, io, image, logits, height, width);
@@ -234,12 +232,10 @@ static void run_picture(report *r, const parts *p, const vectors *v, const sn_sa
     free(features), free(inter), free(hybrid), free(planes), free(navigator), free(logits), free(mask);
 }
 
-/* inputs: the file with features and inter_residual; io: the file with what is expected. */
-static void run_files(report *r, const char *folder, const char *weights, const sn_safetensors *inputs,
-                      const sn_safetensors *io, bool logits_too) {
+static void run_files(report *r, const char *folder, const char *weights, const sn_safetensors *io) {
     vectors v = {0};
-    v.features = read_floats(r, inputs, "features", &v.shape);
-    v.inter = read_floats(r, inputs, "inter_residual", NULL);
+    v.features = read_floats(r, io, "features", &v.shape);
+    v.inter = read_floats(r, io, "inter_residual", NULL);
     v.navigator = read_floats(r, io, "navigator", NULL);
     v.hybrid = optional(r, io, "hybrid", NULL);
     v.logits = optional(r, io, "logits", NULL);
@@ -251,45 +247,31 @@ static void run_files(report *r, const char *folder, const char *weights, const 
     if (!r->failed && v.shape->dims != 4)
         fail(r, "features have %d dimensions, expected 4", v.shape->dims);
     if (!r->failed && open_parts(r, &p, folder, weights, (size_t)v.shape->shape[2], (size_t)v.shape->shape[3])) {
-        if ((size_t)v.shape->shape[1] != p.channels || (logits_too && v.logits == NULL))
+        if ((size_t)v.shape->shape[1] != p.channels || v.logits == NULL)
             fail(r, "features have %lld channels, the scorer %zu; or logits are missing", (long long)v.shape->shape[1], p.channels);
         for (size_t image = 0; image < (size_t)v.shape->shape[0] && !r->failed; image++)
-            run_picture(r, &p, &v, io, image, logits_too);
+            run_picture(r, &p, &v, io, image);
     }
     close_parts(&p);
     free(v.features), free(v.inter), free(v.navigator), free(v.hybrid), free(v.logits), free(v.mask), free(v.map);
     free(v.smoothed), free(v.score);
 }
 
-static void run_named(report *r, const char *folder, const char *weights, const char *ending, bool logits_too) {
-    char inputs_name[256], expected_name[256];
-    snprintf(inputs_name, sizeof inputs_name, "%s_io", weights);
-    snprintf(expected_name, sizeof expected_name, "%s%s", weights, ending);
-    sn_safetensors *inputs = open_vectors(r, folder, inputs_name), *expected = open_vectors(r, folder, expected_name);
-    if (inputs != NULL && expected != NULL)
-        run_files(r, folder, weights, inputs, expected, logits_too);
-    sn_safetensors_close(inputs);
-    sn_safetensors_close(expected);
-}
-
-static void strip(char *weights, size_t size, const char *name, const char *ending) {
-    snprintf(weights, size, "%.*s", (int)(strlen(name) - strlen(ending)), name);
+static void run_named(report *r, const char *folder, const char *weights) {
+    char name[256];
+    snprintf(name, sizeof name, "%s_io", weights);
+    sn_safetensors *io = open_vectors(r, folder, name);
+    if (io != NULL)
+        run_files(r, folder, weights, io);
+    sn_safetensors_close(io);
 }
 
 void run_scorer(report *r, const char *folder, const char *name) {
-    run_named(r, folder, name, "_io", true);
+    run_named(r, folder, name);
 }
 
 void run_scorer_io(report *r, const char *folder, const char *name) {
     char weights[256];
-    strip(weights, sizeof weights, name, "_io");
-    run_named(r, folder, weights, "_io", true);
-}
-
-void run_scorer_grad(report *r, const char *folder, const char *name) {
-    char weights[256];
-    strip(weights, sizeof weights, name, "_grad");
-    run_named(r, folder, weights, "_grad", false);
-    if (!r->failed)
-        snprintf(r->note, sizeof r->note, "navigator only: this version does not train");
+    snprintf(weights, sizeof weights, "%.*s", (int)(strlen(name) - strlen("_io")), name);
+    run_named(r, folder, weights);
 }

@@ -1,0 +1,42 @@
+/* Scorers' weights to files. */
+#include "scorer/weights.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { NAME_MAX_ALL = 64 + SN_WEIGHT_NAME_MAX };
+
+/* PyTorch's batch norms count their batches, and its strict loading asks for the number. */
+static snarm_status write_counts(const sn_scorer_weights *w, sn_writer *writer, const char *prefix) {
+    static const int64_t none = 0;
+    for (size_t i = 0; i < w->branches * SN_SCANS; i++) {
+        char name[NAME_MAX_ALL];
+        snprintf(name, sizeof name, "%.63shead_list.%zu.0.norm.num_batches_tracked", prefix, i);
+        SN_TRY(sn_writer_tensor(writer, name, SN_I64, 0, NULL, &none));
+    }
+    return SNARM_OK;
+}
+
+static snarm_status write_metadata(const sn_scorer_weights *w, sn_writer *writer, const char *prefix) {
+    char key[NAME_MAX_ALL], text[SN_BRANCHES_MAX * 8];
+    size_t used = 0;
+    for (size_t b = 0; b < w->branches; b++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%zu", b > 0 ? "," : "", w->rates[b]);
+    snprintf(key, sizeof key, "%.63sscales", prefix);
+    SN_TRY(sn_writer_metadata(writer, key, text));
+    if (w->reference_ratio == 0)
+        return SNARM_OK;
+    snprintf(key, sizeof key, "%.63sself_ratio", prefix);
+    return sn_writer_metadata_double(writer, key, w->reference_ratio);
+}
+
+snarm_status sn_scorer_weights_write(const sn_scorer_weights *w, sn_writer *writer, const char *prefix) {
+    for (size_t i = 0; i < w->count; i++) {
+        const sn_weight *weight = &w->table[i];
+        char name[NAME_MAX_ALL];
+        snprintf(name, sizeof name, "%.63s%s", prefix, weight->name);
+        SN_TRY(sn_writer_tensor(writer, name, SN_F32, weight->dims, weight->shape, weight->data));
+    }
+    SN_TRY(write_counts(w, writer, prefix));
+    return write_metadata(w, writer, prefix);
+}

@@ -1,0 +1,155 @@
+#include "train/samples.h"
+
+#include "core/memory.h"
+#include "core/threads.h"
+#include "io/half.h"
+
+#include <string.h>
+
+typedef struct sample {
+    uint16_t *features;
+    int32_t *nearest;
+    float *distances;
+    uint8_t *mask;
+    bool defective;
+} sample;
+
+struct sn_samples {
+    sn_samples_shape shape;
+    size_t patches, pixels, count, capacity;
+    sample *all;
+};
+
+size_t sn_samples_bytes(const sn_samples_shape *s) {
+    const size_t patches = s->grid_width * s->grid_height;
+    return sizeof(sample) + patches * (s->channels * sizeof(uint16_t) + s->neighbours * sizeof(int32_t) + sizeof(float)) +
+           s->mask_width * s->mask_height;
+}
+
+snarm_status sn_samples_create(sn_samples **out, const sn_samples_shape *shape, size_t capacity) {
+    *out = NULL;
+    sn_samples *samples;
+    SN_TRY(sn_alloc_zeroed(&samples, 1, sizeof *samples, "samples"));
+    samples->shape = *shape, samples->capacity = capacity;
+    samples->patches = shape->grid_width * shape->grid_height;
+    samples->pixels = shape->mask_width * shape->mask_height;
+    snarm_status status = sn_alloc_zeroed(&samples->all, capacity, sizeof *samples->all, "samples");
+    if (status != SNARM_OK) {
+        sn_free(samples);
+        return status;
+    }
+    *out = samples;
+    return SNARM_OK;
+}
+
+static void release(sample *s) {
+    sn_free(s->features);
+    sn_free(s->nearest);
+    sn_free(s->distances);
+    sn_free(s->mask);
+    memset(s, 0, sizeof *s);
+}
+
+void sn_samples_destroy(sn_samples *samples) {
+    if (samples == NULL)
+        return;
+    for (size_t i = 0; i < samples->count; i++)
+        release(&samples->all[i]);
+    sn_free(samples->all);
+    sn_free(samples);
+}
+
+size_t sn_samples_count(const sn_samples *samples) {
+    return samples->count;
+}
+
+const sn_samples_shape *sn_samples_get_shape(const sn_samples *samples) {
+    return &samples->shape;
+}
+
+static snarm_status make_room(const sn_samples *samples, sample *s) {
+    const sn_samples_shape *shape = &samples->shape;
+    SN_TRY(sn_alloc(&s->features, samples->patches, shape->channels * sizeof *s->features, "a sample's features"));
+    SN_TRY(sn_alloc(&s->nearest, samples->patches, shape->neighbours * sizeof *s->nearest, "a sample's neighbours"));
+    SN_TRY(sn_alloc(&s->distances, samples->patches, sizeof *s->distances, "a sample's distances"));
+    return sn_alloc(&s->mask, samples->pixels, 1, "a sample's mask");
+}
+
+snarm_status sn_samples_add(sn_samples *samples, const float *features, const int32_t *nearest, const float *distances,
+                            const uint8_t *mask) {
+    if (samples->count == samples->capacity)
+        return sn_error(SNARM_ERROR_INTERNAL, "training: more than %zu samples", samples->capacity);
+    sample *s = &samples->all[samples->count];
+    snarm_status status = make_room(samples, s);
+    if (status != SNARM_OK) {
+        release(s);
+        return status;
+    }
+    for (size_t i = 0; i < samples->patches * samples->shape.channels; i++)
+        s->features[i] = sn_f32_to_f16(features[i]);
+    memcpy(s->nearest, nearest, samples->patches * samples->shape.neighbours * sizeof *nearest);
+    memcpy(s->distances, distances, samples->patches * sizeof *distances);
+    if (mask != NULL) {
+        memcpy(s->mask, mask, samples->pixels);
+        s->defective = memchr(mask, 1, samples->pixels) != NULL;
+    } else
+        memset(s->mask, 0, samples->pixels);
+    samples->count++;
+    return SNARM_OK;
+}
+
+/* dst = src (height, width) of elements of that many bytes, mirrored. */
+static void mirrored(const void *src, size_t width, size_t height, size_t bytes, int mirror, void *dst) {
+    for (size_t y = 0; y < height; y++) {
+        const char *from = (const char *)src + (mirror & SN_MIRROR_Y ? height - 1 - y : y) * width * bytes;
+        char *to = (char *)dst + y * width * bytes;
+        if (!(mirror & SN_MIRROR_X))
+            memcpy(to, from, width * bytes);
+        else
+            for (size_t x = 0; x < width; x++)
+                memcpy(to + x * bytes, from + (width - 1 - x) * bytes, bytes);
+    }
+}
+
+typedef struct widen_work {
+    const sn_samples *samples;
+    const uint16_t *from;
+    int mirror;
+    float *to;
+} widen_work;
+
+static void widen_rows(void *context, size_t begin, size_t end, int thread) {
+    (void)thread;
+    const widen_work *work = context;
+    const sn_samples_shape *s = &work->samples->shape;
+    for (size_t i = begin; i < end; i++) {
+        const size_t x = i % s->grid_width, y = i / s->grid_width;
+        const size_t from = (work->mirror & SN_MIRROR_Y ? s->grid_height - 1 - y : y) * s->grid_width +
+                            (work->mirror & SN_MIRROR_X ? s->grid_width - 1 - x : x);
+        const uint16_t *half = work->from + from * s->channels;
+        float *to = work->to + i * s->channels;
+        for (size_t c = 0; c < s->channels; c++)
+            to[c] = sn_f16_to_f32(half[c]);
+    }
+}
+
+void sn_samples_get(const sn_samples *samples, size_t index, int mirror, float *features, int32_t *nearest,
+                    float *distances, uint8_t *mask) {
+    const sample *s = &samples->all[index];
+    const sn_samples_shape *shape = &samples->shape;
+    const size_t width = shape->grid_width, height = shape->grid_height;
+    if (features != NULL) {
+        widen_work work = {samples, s->features, mirror, features};
+        sn_parallel(samples->patches, 16, widen_rows, &work);
+    }
+    if (nearest != NULL)
+        mirrored(s->nearest, width, height, shape->neighbours * sizeof *nearest, mirror, nearest);
+    if (distances != NULL)
+        mirrored(s->distances, width, height, sizeof *distances, mirror, distances);
+    if (mask != NULL)
+        mirrored(s->mask, shape->mask_width, shape->mask_height, 1, mirror, mask);
+}
+
+bool sn_samples_defective(const sn_samples *samples, size_t index) {
+    return samples->all[index].defective;
+}

@@ -1,0 +1,40 @@
+/* The samples that training draws from, computed once and kept small: features in half precision, and the places of their
+ * nearest bank vectors instead of residuals. */
+#ifndef SN_TRAIN_SAMPLES_H
+#define SN_TRAIN_SAMPLES_H
+
+#include "core/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct sn_samples_shape {
+    size_t grid_width, grid_height, channels;
+    size_t neighbours;              /* k */
+    size_t mask_width, mask_height; /* at which labels are kept */
+} sn_samples_shape;
+
+typedef struct sn_samples sn_samples;
+/* Bytes that a sample takes. */
+size_t sn_samples_bytes(const sn_samples_shape *shape);
+/* capacity: most samples; memory is taken as they come. */
+snarm_status sn_samples_create(sn_samples **out, const sn_samples_shape *shape, size_t capacity);
+void sn_samples_destroy(sn_samples *samples);
+size_t sn_samples_count(const sn_samples *samples);
+const sn_samples_shape *sn_samples_get_shape(const sn_samples *samples);
+
+/* features (N, C); nearest (N, k) places in the bank, distances (N) to it; mask (mask_height, mask_width), 1 where defective, NULL: a
+ * good picture. */
+snarm_status sn_samples_add(sn_samples *samples, const float *features, const int32_t *nearest, const float *distances,
+                            const uint8_t *mask);
+
+/* How a sample is mirrored when it is drawn: its rows of patches change places, not what is in them. */
+enum { SN_MIRROR_X = 1, SN_MIRROR_Y = 2 };
+
+/* Sample index into the caller's arrays, of the sizes above; NULL where not wanted. */
+void sn_samples_get(const sn_samples *samples, size_t index, int mirror, float *features, int32_t *nearest,
+                    float *distances, uint8_t *mask);
+/* Whether it has a defective pixel. */
+bool sn_samples_defective(const sn_samples *samples, size_t index);
+
+#endif

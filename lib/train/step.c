@@ -1,0 +1,133 @@
+#include "train/step.h"
+
+#include "core/memory.h"
+#include "core/threads.h"
+#include "residual/engine.h"
+#include "train/focal_loss.h"
+#include "train/labels.h"
+
+struct sn_step {
+    sn_step_options options;
+    const sn_samples *samples;
+    const float *vectors; /* the bank's */
+    size_t patches, channels, pixels, hard;
+    snarm_residual *engine;
+    sn_scorer_training *training;
+    sn_map_loss *loss;
+
+    /* Of a batch. */
+    float *hybrid;                           /* (B, N, 2C) */
+    int32_t *order;                          /* (B, 4, hard) */
+    uint8_t *masks, *labels;                 /* (B, pixels), (B, N) */
+    float *logits, *diff_logits;             /* (B, 4, N) */
+    float *navigator, *diff_navigator;       /* (B, N) */
+    float *distances;                        /* (B, N) */
+    /* Of one sample. */
+    float *features, *inter;
+    int32_t *nearest;
+    uint8_t *reference;
+};
+
+static snarm_status make_parts(sn_step *s, const sn_scorer_weights *sizes) {
+    const sn_samples_shape *shape = sn_samples_get_shape(s->samples);
+    snarm_residual_options residual;
+    snarm_residual_options_init(&residual);
+    residual.patches = (int32_t)s->patches, residual.channels = (int32_t)s->channels;
+    residual.neighbours = (int32_t)shape->neighbours;
+    residual.reference_ratio = s->options.reference_ratio, residual.scale = s->options.residual_scale;
+    residual.threads = sn_threads_current();
+    SN_TRY(snarm_residual_create(&s->engine, sizes->navigator_weight, sizes->navigator_bias[0], &residual));
+    s->hard = s->patches - s->engine->references;
+    const sn_scorer_training_shape training = {s->options.batch, shape->grid_width, shape->grid_height, s->hard};
+    SN_TRY(sn_scorer_training_create(&s->training, sizes, &training));
+    return sn_map_loss_create(&s->loss, (int32_t)s->options.batch, SN_SCANS, (int32_t)shape->grid_width,
+                              (int32_t)shape->grid_height, (int32_t)shape->mask_width, (int32_t)shape->mask_height,
+                              &s->options.map_loss);
+}
+
+static snarm_status make_room(sn_step *s) {
+    const size_t batch = s->options.batch, rows = batch * s->patches;
+    const size_t neighbours = sn_samples_get_shape(s->samples)->neighbours;
+    SN_TRY(sn_alloc(&s->hybrid, rows, 2 * s->channels * sizeof(float), "batch"));
+    SN_TRY(sn_alloc(&s->order, batch * SN_SCANS * s->hard, sizeof *s->order, "batch"));
+    SN_TRY(sn_alloc(&s->masks, batch, s->pixels, "batch"));
+    SN_TRY(sn_alloc(&s->labels, rows, 1, "batch"));
+    SN_TRY(sn_alloc(&s->logits, SN_SCANS * rows, sizeof(float), "batch"));
+    SN_TRY(sn_alloc(&s->diff_logits, SN_SCANS * rows, sizeof(float), "batch"));
+    SN_TRY(sn_alloc(&s->navigator, rows, sizeof(float), "batch"));
+    SN_TRY(sn_alloc(&s->diff_navigator, rows, sizeof(float), "batch"));
+    SN_TRY(sn_alloc(&s->features, s->patches, s->channels * sizeof(float), "sample"));
+    SN_TRY(sn_alloc(&s->inter, s->patches, s->channels * sizeof(float), "sample"));
+    SN_TRY(sn_alloc(&s->distances, rows, sizeof(float), "batch"));
+    SN_TRY(sn_alloc(&s->nearest, s->patches, neighbours * sizeof *s->nearest, "sample"));
+    return sn_alloc(&s->reference, s->patches, 1, "sample");
+}
+
+snarm_status sn_step_create(sn_step **out, const sn_scorer_weights *sizes, const sn_samples *samples,
+                            const snarm_bank *bank, const sn_step_options *options) {
+    *out = NULL;
+    sn_step *s;
+    SN_TRY(sn_alloc_zeroed(&s, 1, sizeof *s, "training step"));
+    const sn_samples_shape *shape = sn_samples_get_shape(samples);
+    s->options = *options, s->samples = samples, s->channels = shape->channels;
+    s->patches = shape->grid_width * shape->grid_height, s->pixels = shape->mask_width * shape->mask_height;
+    snarm_status status = snarm_bank_get_vectors(bank, &s->vectors, NULL);
+    if (status == SNARM_OK)
+        status = make_parts(s, sizes);
+    if (status == SNARM_OK)
+        status = make_room(s);
+    if (status != SNARM_OK) {
+        sn_step_destroy(s);
+        return status;
+    }
+    *out = s;
+    return SNARM_OK;
+}
+
+void sn_step_destroy(sn_step *s) {
+    if (s == NULL)
+        return;
+    snarm_residual_destroy(s->engine);
+    sn_scorer_training_destroy(s->training);
+    sn_map_loss_destroy(s->loss);
+    void *const blocks[] = {s->hybrid,     s->order,          s->masks,    s->labels, s->logits,    s->diff_logits,
+                            s->navigator,  s->diff_navigator, s->features, s->inter,  s->distances, s->nearest,
+                            s->reference};
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+        sn_free(blocks[i]);
+    sn_free(s);
+}
+
+/* Sample b of the batch: its residuals with the navigator as it is now, its order, masks and prior. */
+static snarm_status take_sample(sn_step *s, const sn_scorer_weights *weights, const sn_draw *draw, size_t b) {
+    const sn_samples_shape *shape = sn_samples_get_shape(s->samples);
+    uint8_t *mask = s->masks + b * s->pixels;
+    sn_samples_get(s->samples, draw->samples[b], draw->mirrors[b], s->features, s->nearest,
+                   s->distances + b * s->patches, mask);
+    sn_residual_inter_of(s->engine, s->vectors, s->nearest, s->features, s->inter);
+    SN_TRY(sn_residual_hybrid_with(s->engine, weights->navigator_weight, weights->navigator_bias[0], s->features, s->inter,
+                                   s->hybrid + b * s->patches * 2 * s->channels, s->reference, NULL));
+    sn_scan_orders(s->reference, shape->grid_width, shape->grid_height, s->hard, s->order + b * SN_SCANS * s->hard);
+    sn_label_patches(shape, mask, s->labels + b * s->patches);
+    return SNARM_OK;
+}
+
+snarm_status sn_step_run(sn_step *s, sn_scorer_weights *weights, const sn_draw *draw, float *gradients,
+                         sn_step_loss *loss) {
+    for (size_t b = 0; b < s->options.batch; b++)
+        SN_TRY(take_sample(s, weights, draw, b));
+    const sn_scorer_batch batch = {draw->branch, s->hybrid, s->order, s->options.dropout, draw->key};
+    SN_TRY(sn_scorer_training_forward(s->training, weights, &batch, s->logits));
+    for (size_t b = 0; b < s->options.batch; b++)
+        sn_prior_add(&s->options.prior, s->distances + b * s->patches, s->patches, SN_SCANS,
+                     s->logits + b * SN_SCANS * s->patches);
+    sn_map_loss_result map;
+    sn_map_loss_run(s->loss, s->logits, s->masks, NULL, s->diff_logits, &map);
+    SN_TRY(sn_scorer_training_backward(s->training, weights, &batch, s->diff_logits, gradients));
+    sn_navigator_training_forward(s->training, weights, s->hybrid, s->navigator);
+    const double navigator = sn_focal_loss(s->navigator, s->labels, s->options.batch * s->patches, s->options.navigator_alpha,
+                                           s->options.navigator_gamma, s->options.navigator_weight, s->diff_navigator);
+    sn_navigator_training_backward(s->training, weights, s->hybrid, s->diff_navigator, gradients);
+    *loss = (sn_step_loss){map.total + s->options.navigator_weight * navigator, map.focal, map.dice, navigator};
+    return SNARM_OK;
+}

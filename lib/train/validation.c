@@ -1,0 +1,148 @@
+#include "train/validation.h"
+
+#include "core/memory.h"
+#include "core/threads.h"
+#include "residual/engine.h"
+#include "scorer/scorer.h"
+#include "snarm/map.h"
+#include "snarm/metrics.h"
+
+#include <string.h>
+
+struct sn_validation {
+    const sn_samples *samples;
+    const snarm_bank *bank;
+    const float *vectors;
+    sn_validation_options options;
+    size_t patches, channels, pixels;
+    float *features, *inter, *distances, *hybrid, *logits, *map;
+    int32_t *nearest;
+    uint8_t *mask, *reference;
+    float *scores;   /* (samples) */
+    uint8_t *labels; /* (samples) */
+};
+
+static snarm_status make_room(sn_validation *v) {
+    const size_t neighbours = sn_samples_get_shape(v->samples)->neighbours, count = sn_samples_count(v->samples);
+    SN_TRY(sn_alloc(&v->features, v->patches, v->channels * sizeof(float), "held-out sample"));
+    SN_TRY(sn_alloc(&v->inter, v->patches, v->channels * sizeof(float), "held-out sample"));
+    SN_TRY(sn_alloc(&v->distances, v->patches, sizeof(float), "held-out sample"));
+    SN_TRY(sn_alloc(&v->hybrid, v->patches, 2 * v->channels * sizeof(float), "held-out sample"));
+    SN_TRY(sn_alloc(&v->logits, v->patches, SN_BRANCHES_MAX * SN_SCANS * sizeof(float), "held-out sample"));
+    SN_TRY(sn_alloc(&v->map, v->pixels, sizeof(float), "held-out sample"));
+    SN_TRY(sn_alloc(&v->nearest, v->patches, neighbours * sizeof(int32_t), "held-out sample"));
+    SN_TRY(sn_alloc(&v->mask, v->pixels, 1, "held-out sample"));
+    SN_TRY(sn_alloc(&v->reference, v->patches, 1, "held-out sample"));
+    SN_TRY(sn_alloc(&v->scores, count, sizeof(float), "held-out scores"));
+    return sn_alloc(&v->labels, count, 1, "held-out scores");
+}
+
+snarm_status sn_validation_create(sn_validation **out, const sn_samples *samples, const snarm_bank *bank,
+                                  const sn_validation_options *options) {
+    *out = NULL;
+    sn_validation *v;
+    SN_TRY(sn_alloc_zeroed(&v, 1, sizeof *v, "validation"));
+    const sn_samples_shape *shape = sn_samples_get_shape(samples);
+    v->samples = samples, v->bank = bank, v->options = *options;
+    v->patches = shape->grid_width * shape->grid_height, v->channels = shape->channels;
+    v->pixels = shape->mask_width * shape->mask_height;
+    snarm_status status = snarm_bank_get_vectors(bank, &v->vectors, NULL);
+    if (status == SNARM_OK)
+        status = make_room(v);
+    if (status != SNARM_OK) {
+        sn_validation_destroy(v);
+        return status;
+    }
+    *out = v;
+    return SNARM_OK;
+}
+
+void sn_validation_destroy(sn_validation *v) {
+    if (v == NULL)
+        return;
+    void *const blocks[] = {v->features, v->inter, v->distances, v->hybrid, v->logits, v->map,
+                            v->nearest,  v->mask,  v->reference, v->scores, v->labels};
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+        sn_free(blocks[i]);
+    sn_free(v);
+}
+
+/* The network for these weights. */
+typedef struct network {
+    snarm_scorer *scorer;
+    snarm_residual *engine;
+    int32_t maps;
+} network;
+
+static snarm_status open_network(const sn_validation *v, const sn_scorer_weights *weights, network *n) {
+    const sn_samples_shape *shape = sn_samples_get_shape(v->samples);
+    snarm_scorer_options options;
+    snarm_scorer_options_init(&options);
+    options.grid_width = (int32_t)shape->grid_width, options.grid_height = (int32_t)shape->grid_height;
+    options.reference_ratio = v->options.reference_ratio;
+    options.threads = sn_threads_current();
+    SN_TRY(sn_scorer_create_from_weights(&n->scorer, weights, &options));
+    n->maps = (int32_t)(weights->branches * SN_SCANS);
+    snarm_residual_options residual;
+    snarm_residual_options_init(&residual);
+    residual.patches = (int32_t)v->patches, residual.channels = (int32_t)v->channels;
+    residual.neighbours = (int32_t)shape->neighbours;
+    residual.reference_ratio = v->options.reference_ratio, residual.scale = v->options.residual_scale;
+    residual.threads = sn_threads_current();
+    return snarm_residual_create(&n->engine, weights->navigator_weight, weights->navigator_bias[0], &residual);
+}
+
+static snarm_status map_of_sample(sn_validation *v, const network *n) {
+    const sn_samples_shape *shape = sn_samples_get_shape(v->samples);
+    const int32_t grid_width = (int32_t)shape->grid_width, grid_height = (int32_t)shape->grid_height;
+    const int32_t width = (int32_t)shape->mask_width, height = (int32_t)shape->mask_height;
+    const int32_t threads = sn_threads_current();
+    if (n == NULL)
+        return snarm_map_from_patches(v->distances, grid_width, grid_height, width, height, threads, v->map);
+    sn_residual_inter_of(n->engine, v->vectors, v->nearest, v->features, v->inter);
+    SN_TRY(snarm_residual_hybrid(n->engine, v->features, v->inter, v->hybrid, v->reference, NULL));
+    SN_TRY(snarm_scorer_logits(n->scorer, v->hybrid, v->reference, v->logits));
+    sn_prior_add(&v->options.prior, v->distances, v->patches, (size_t)n->maps, v->logits);
+    return snarm_map_from_logits(v->logits, n->maps, grid_width, grid_height, width, height, threads, v->map);
+}
+
+static snarm_status collect(sn_validation *v, const network *n, snarm_pixel_metrics *pixels) {
+    const sn_samples_shape *shape = sn_samples_get_shape(v->samples);
+    const int32_t width = (int32_t)shape->mask_width, height = (int32_t)shape->mask_height;
+    for (size_t s = 0; s < sn_samples_count(v->samples); s++) {
+        sn_samples_get(v->samples, s, 0, v->features, v->nearest, v->distances, v->mask);
+        SN_TRY(map_of_sample(v, n));
+        SN_TRY(snarm_map_smooth(v->map, width, height, v->options.smoothing, sn_threads_current()));
+        SN_TRY(snarm_pixel_metrics_add(pixels, v->map, v->mask, width, height));
+        SN_TRY(snarm_map_score(v->map, width, height, &v->scores[s], NULL, NULL));
+        v->labels[s] = sn_samples_defective(v->samples, s);
+    }
+    return SNARM_OK;
+}
+
+static snarm_status measure(sn_validation *v, const network *n, sn_validation_result *result) {
+    snarm_pixel_metrics *pixels;
+    SN_TRY(snarm_pixel_metrics_create(&pixels, NULL));
+    snarm_pixel_metrics_result all = {0};
+    snarm_score_metrics images = {0};
+    snarm_status status = collect(v, n, pixels);
+    if (status == SNARM_OK)
+        status = snarm_pixel_metrics_finish(pixels, &all);
+    if (status == SNARM_OK)
+        status = snarm_metrics_scores(v->scores, v->labels, sn_samples_count(v->samples), &images);
+    snarm_pixel_metrics_destroy(pixels);
+    *result = (sn_validation_result){all.pixels.average_precision, all.pixels.auroc, images.auroc};
+    return status;
+}
+
+snarm_status sn_validation_run(sn_validation *v, const sn_scorer_weights *weights, sn_validation_result *result) {
+    if (weights == NULL)
+        return measure(v, NULL, result);
+    network n = {0};
+    snarm_status status = open_network(v, weights, &n);
+    if (status == SNARM_OK)
+        status = measure(v, &n, result);
+    snarm_scorer_destroy(n.scorer);
+    snarm_residual_destroy(n.engine);
+    return status;
+}

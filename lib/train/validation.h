@@ -1,0 +1,28 @@
+/* How good weights are on samples kept out of training: the whole network as an inspection runs it. */
+#ifndef SN_TRAIN_VALIDATION_H
+#define SN_TRAIN_VALIDATION_H
+
+#include "map/prior.h"
+#include "scorer/weights.h"
+#include "snarm/bank.h"
+#include "train/samples.h"
+
+typedef struct sn_validation_options {
+    double reference_ratio, residual_scale, smoothing; /* smoothing: pixels of the samples' masks */
+    sn_prior prior;
+} sn_validation_options;
+
+/* NaN where the samples are all good or all defective. */
+typedef struct sn_validation_result {
+    double pixel_ap, pixel_auroc, image_auroc;
+} sn_validation_result;
+
+typedef struct sn_validation sn_validation;
+/* samples and bank must outlive it. */
+snarm_status sn_validation_create(sn_validation **out, const sn_samples *samples, const snarm_bank *bank,
+                                  const sn_validation_options *options);
+void sn_validation_destroy(sn_validation *validation);
+/* weights NULL: the map of distances alone. */
+snarm_status sn_validation_run(sn_validation *validation, const sn_scorer_weights *weights, sn_validation_result *result);
+
+#endif
