@@ -1,5 +1,5 @@
-/* Gradients of the recurrent parts of a Mamba mixer, on vectors of channels. Compiled once per level; see simd.h
- * for what each does. */
+/* Gradients of the recurrent parts of a Mamba mixer, on vectors of channels. Compiled once per level; see
+ * simd.h for what each does. */
 #include "kernel/simd_parts.h"
 #include "kernel/vector_math.h"
 
@@ -14,11 +14,11 @@ static inline void add_part(float *to, vfloat v, size_t count) {
     v_store_part(to, v_load_part(to, count) + v, count);
 }
 
-/* One vector of channels, of which count are there, back through time: the gradient of a value needs those before
- * the SiLU of its own step and of the taps - 1 steps after it. Inlined with constants where it is hot, so that the
- * two windows stay in registers. */
-static inline __attribute__((always_inline)) void conv_back_lanes(const sn_conv_gradients *g, size_t c, size_t count,
-                                                                  size_t taps) {
+/* One vector of channels, of which count are there, back through time: the gradient of a value needs those
+ * before the SiLU of its own step and of the taps - 1 steps after it. Inlined with constants where it is hot,
+ * so that the two windows stay in registers. */
+static inline __attribute__((always_inline)) void conv_back_lanes(const sn_conv_gradients *g, size_t c,
+                                                                  size_t count, size_t taps) {
     vfloat weights[SN_CONV_TAPS_MAX], sums[SN_CONV_TAPS_MAX];
     vfloat met[SN_CONV_TAPS_MAX];   /* met[j]: the value that tap j meets at this step, 0 before the start */
     vfloat after[SN_CONV_TAPS_MAX]; /* after[k]: the gradient before the SiLU, k steps later */
@@ -67,14 +67,8 @@ void SN_AT_LEVEL(causal_conv_silu_backward)(const sn_conv_gradients *g, size_t b
         conv_back_lanes(g, c, end - c, g->taps);
 }
 
-/* softplus(x) = ln(1 + e^x) and its derivative sigmoid(x). */
-static inline vfloat softplus_and_slope(vfloat x, vfloat *slope) {
-    *slope = v_sigmoid(x);
-    return v_softplus(x);
-}
-
-/* What the way back needs of a step, in scratch memory: the step's size and its slope, then for each state the decay
- * and the state after the step. The step before the first holds states of zero. */
+/* What the way back needs of a step, in scratch memory: the step's size and its slope, then for each state
+ * the decay and the state after the step. The step before the first holds states of zero. */
 enum { KEPT_DT, KEPT_SLOPE, KEPT_STATES };
 
 static inline __attribute__((always_inline)) size_t kept_floats(size_t states) {
@@ -92,7 +86,7 @@ static inline __attribute__((always_inline)) void scan_lanes(const sn_scan *scan
     for (size_t t = 0; t < scan->length; t++) {
         const float *b = scan->b + t * scan->bc_stride;
         kept += kept_floats(states);
-        vfloat slope, dt = softplus_and_slope(v_load_part(scan->dt + t * scan->dt_stride + c, count), &slope);
+        vfloat slope, dt = v_softplus_slope(v_load_part(scan->dt + t * scan->dt_stride + c, count), &slope);
         const vfloat input = dt * v_load_part(scan->x + t * scan->x_stride + c, count);
         v_store(kept + KEPT_DT * SN_LANES, dt);
         v_store(kept + KEPT_SLOPE * SN_LANES, slope);
@@ -107,9 +101,11 @@ static inline __attribute__((always_inline)) void scan_lanes(const sn_scan *scan
 
 /* Back through time, with dh_n the gradient of state n after the step:
  *   dh_n = c_n dy + (decay_n dh_n of the next step);  d decay_n = dh_n h_n of the step before;
- * lane by lane added to sums (length, 2 states, lanes): dh_n dt x, then h_n dy, the gradients of b_n and c_n. */
-static inline __attribute__((always_inline)) void scan_back_lanes(const sn_scan *scan, const sn_scan_gradients *g,
-                                                                  size_t c, size_t count, size_t states,
+ * lane by lane added to sums (length, 2 states, lanes): dh_n dt x, then h_n dy, the gradients of b_n and c_n.
+ */
+static inline __attribute__((always_inline)) void scan_back_lanes(const sn_scan *scan,
+                                                                  const sn_scan_gradients *g, size_t c,
+                                                                  size_t count, size_t states,
                                                                   const float *kept, float *sums) {
     vfloat h[SN_SCAN_STATES_MAX], a[SN_SCAN_STATES_MAX], dh[SN_SCAN_STATES_MAX], da[SN_SCAN_STATES_MAX];
     const size_t floats = kept_floats(states);
@@ -128,7 +124,8 @@ static inline __attribute__((always_inline)) void scan_back_lanes(const sn_scan 
         const vfloat diff_y = v_load_part(g->diff_y + t * g->diff_y_stride + c, count);
         const vfloat dt = v_load(kept + KEPT_DT * SN_LANES), input = dt * x;
         vfloat gate_slope;
-        const vfloat gate = silu_and_slope(v_load_part(scan->gate + t * scan->gate_stride + c, count), &gate_slope);
+        const vfloat gate =
+            silu_and_slope(v_load_part(scan->gate + t * scan->gate_stride + c, count), &gate_slope);
         const vfloat dy = diff_y * gate;
         vfloat y = skip * x, diff_dt = v_set(0), diff_input = v_set(0);
         for (size_t n = 0; n < states; n++) {
@@ -158,15 +155,16 @@ static inline __attribute__((always_inline)) void scan_back_lanes(const sn_scan 
         add_part(g->a + n * scan->channels + c, da[n], count);
 }
 
-static inline __attribute__((always_inline)) void both_ways(const sn_scan *scan, const sn_scan_gradients *g, size_t c,
-                                                            size_t count, size_t states, float *sums) {
+static inline __attribute__((always_inline)) void both_ways(const sn_scan *scan, const sn_scan_gradients *g,
+                                                            size_t c, size_t count, size_t states,
+                                                            float *sums) {
     float *kept = sums + scan->length * 2 * states * SN_LANES;
     scan_lanes(scan, c, count, states, kept);
     scan_back_lanes(scan, g, c, count, states, kept, sums);
 }
 
-void SN_AT_LEVEL(selective_scan_backward)(const sn_scan *scan, const sn_scan_gradients *g, size_t begin, size_t end,
-                                          float *scratch) {
+void SN_AT_LEVEL(selective_scan_backward)(const sn_scan *scan, const sn_scan_gradients *g, size_t begin,
+                                          size_t end, float *scratch) {
     const size_t states = scan->states;
     memset(scratch, 0, scan->length * 2 * states * SN_LANES * sizeof *scratch);
     size_t c = begin;

@@ -48,12 +48,26 @@ static inline vfloat v_select(vint mask, vfloat yes, vfloat no) {
     return (vfloat)((mask & (vint)yes) | (~mask & (vint)no));
 }
 
+/* a > b ? a : b, so that b is taken where either is not a number; the processor's own instruction agrees. */
 static inline vfloat v_max(vfloat a, vfloat b) {
+#if defined(__AVX512F__)
+    return (vfloat)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (vfloat)_mm256_max_ps((__m256)a, (__m256)b);
+#else
     return v_select(a > b, a, b);
+#endif
 }
 
+/* a < b ? a : b. */
 static inline vfloat v_min(vfloat a, vfloat b) {
+#if defined(__AVX512F__)
+    return (vfloat)_mm512_min_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (vfloat)_mm256_min_ps((__m256)a, (__m256)b);
+#else
     return v_select(a < b, a, b);
+#endif
 }
 
 /* Bit i is set where a[i] < b[i]. */

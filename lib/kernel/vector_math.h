@@ -48,10 +48,9 @@ static inline vfloat v_silu(vfloat x) {
     return x / (1.0f + v_exp(-x));
 }
 
-/* ln(1 + y) for y in 0..1: 2 artanh(s), s = y / (2 + y) in 0..1/3, by its series to s^17: also exact to the last
- * digits where y is tiny. */
-static inline vfloat v_log1p(vfloat y) {
-    vfloat s = y / (2.0f + y), q = s * s;
+/* ln((1 + s) / (1 - s)) = 2 artanh(s) for s in [0, 1/3], by its series to s^17. */
+static inline vfloat v_log_ratio(vfloat s) {
+    vfloat q = s * s;
     vfloat p = v_set(1.0f / 17);
     p = v_fma(p, q, v_set(1.0f / 15));
     p = v_fma(p, q, v_set(1.0f / 13));
@@ -64,9 +63,24 @@ static inline vfloat v_log1p(vfloat y) {
     return 2.0f * p;
 }
 
+/* ln(1 + y) for y in 0..1, where 1 + y = (1 + s) / (1 - s) for s = y / (2 + y): also exact to the last digits where y is
+ * tiny. */
+static inline vfloat v_log1p(vfloat y) {
+    return v_log_ratio(y / (2.0f + y));
+}
+
 /* ln(1 + e^x) = max(x, 0) + ln(1 + e^-|x|). */
 static inline vfloat v_softplus(vfloat x) {
     return v_max(v_set(0.0f), x) + v_log1p(v_exp(v_min(x, -x)));
+}
+
+/* The same, and its derivative sigmoid(x) = 1 / (1 + y) or, for negative x, y / (1 + y), with y = e^-|x|; one division
+ * serves both. */
+static inline vfloat v_softplus_slope(vfloat x, vfloat *slope) {
+    vfloat y = v_exp(v_min(x, -x));
+    vfloat inverse = 1.0f / ((1.0f + y) * (2.0f + y));
+    *slope = v_select(x < 0.0f, y, v_set(1.0f)) * (2.0f + y) * inverse;
+    return v_max(v_set(0.0f), x) + v_log_ratio(y * (1.0f + y) * inverse);
 }
 
 #endif

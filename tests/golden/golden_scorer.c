@@ -1,7 +1,7 @@
 /* The Mamba mixer, and everything from the inter-residual to the image score. */
 #include "golden.h"
 
-#include "scorer/mixer.h"
+#include "scorer/mixer_backward.h"
 #include "snarm/map.h"
 #include "snarm/residual.h"
 #include "snarm/scorer.h"
@@ -13,48 +13,99 @@
 
 enum { MIXER_TENSORS = 9 };
 
-static void run_mixer(report *r, const sn_safetensors *file, float *const *w, const sn_tensor *const *shapes) {
-    const sn_mixer_weights weights = {
-        .embedding = (size_t)shapes[0]->shape[1], .states = (size_t)shapes[6]->shape[1],
-        .rank = (size_t)shapes[4]->shape[1], .taps = (size_t)shapes[1]->shape[2],
-        .in_proj = w[0], .conv_weight = w[1], .conv_bias = w[2], .x_proj = w[3], .dt_weight = w[4], .dt_bias = w[5],
-        .a_log = w[6], .skip = w[7], .out_proj = w[8]};
-    const sn_tensor *shape;
-    float *input = read_floats(r, file, "input", &shape), *output = read_floats(r, file, "output", NULL);
-    sn_mixer *mixer = NULL;
-    sn_stream *stream = NULL;
-    if (input != NULL && output != NULL && succeeds(r, "stream", sn_stream_create(&stream)) &&
-        succeeds(r, "mixer", sn_mixer_create(&mixer, &weights, (size_t)shape->shape[0], (size_t)shape->shape[1]))) {
-        float *scratch = aligned_alloc(64, (sn_mixer_scratch(mixer) * sizeof *scratch + 63) / 64 * 64);
-        float *result = malloc(shape->count * sizeof *result);
-        if (succeeds(r, "run", sn_mixer_run(mixer, stream, input, scratch, result)))
-            compare(r, "output", result, output, shape->count, TENSOR_TOLERANCE);
-        free(scratch);
-        free(result);
-    }
+/* After their w. and g. */
+static const char *const mixer_names[MIXER_TENSORS] = {"in_proj.weight", "conv1d.weight", "conv1d.bias",
+                                                       "x_proj.weight",  "dt_proj.weight", "dt_proj.bias",
+                                                       "A_log",          "D",             "out_proj.weight"};
+
+/* A file's tensors, its weights and what follows from them. */
+typedef struct mixer_vectors {
+    sn_mixer_weights weights;
+    const sn_tensor *shapes[MIXER_TENSORS];
+    float *values[MIXER_TENSORS];
+    size_t batch, length, count; /* of input */
+    float *input, *output;
+} mixer_vectors;
+
+static void run_mixer(report *r, const mixer_vectors *v, sn_stream *stream) {
+    sn_mixer *mixer;
+    if (!succeeds(r, "mixer", sn_mixer_create(&mixer, &v->weights, v->batch, v->length)))
+        return;
+    float *scratch = aligned_alloc(64, (sn_mixer_scratch(mixer) * sizeof *scratch + 63) / 64 * 64);
+    float *result = malloc(v->count * sizeof *result);
+    if (succeeds(r, "run", sn_mixer_run(mixer, stream, v->input, scratch, result)))
+        compare(r, "output", result, v->output, v->count, TENSOR_TOLERANCE);
+    free(scratch), free(result);
     sn_mixer_destroy(mixer);
-    sn_stream_destroy(stream);
-    free(input);
-    free(output);
+}
+
+/* Forward for training, and the gradients by the input and every weight. */
+static void train_mixer(report *r, const sn_safetensors *file, const mixer_vectors *v, sn_stream *stream) {
+    sn_mixer_training *mixer;
+    if (!succeeds(r, "mixer", sn_mixer_training_create(&mixer, &v->weights, v->batch, v->length)))
+        return;
+    float *kept = aligned_alloc(64, (sn_mixer_training_kept(mixer) * sizeof *kept + 63) / 64 * 64);
+    float *scratch = aligned_alloc(64, (sn_mixer_training_scratch(mixer) * sizeof *scratch + 63) / 64 * 64);
+    float *result = malloc(v->count * sizeof *result), *diff_src = malloc(v->count * sizeof *diff_src);
+    float *diff_dst = read_floats(r, file, "grad_output", NULL), *expected = read_floats(r, file, "grad_input", NULL);
+    float *sums[MIXER_TENSORS];
+    for (int i = 0; i < MIXER_TENSORS; i++)
+        sums[i] = calloc(v->shapes[i]->count + 1, sizeof *sums[i]);
+    const sn_mixer_gradients gradients = {sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7], sums[8]};
+    if (diff_dst != NULL && expected != NULL &&
+        succeeds(r, "forward",
+                 sn_mixer_training_forward(mixer, stream, &v->weights, v->input, kept, scratch, result)) &&
+        succeeds(r, "backward", sn_mixer_training_backward(mixer, stream, &v->weights, v->input, kept, diff_dst, scratch,
+                                                           diff_src, &gradients))) {
+        compare(r, "output of training", result, v->output, v->count, TENSOR_TOLERANCE);
+        compare(r, "grad_input", diff_src, expected, v->count, TENSOR_TOLERANCE);
+        for (int i = 0; i < MIXER_TENSORS; i++) {
+            char name[32];
+            snprintf(name, sizeof name, "g.%s", mixer_names[i]);
+            float *gradient = read_floats(r, file, name, NULL);
+            if (gradient != NULL)
+                compare(r, name, sums[i], gradient, v->shapes[i]->count, TENSOR_TOLERANCE);
+            free(gradient);
+        }
+    }
+    for (int i = 0; i < MIXER_TENSORS; i++)
+        free(sums[i]);
+    free(kept), free(scratch), free(result), free(diff_src), free(diff_dst), free(expected);
+    sn_mixer_training_destroy(mixer);
 }
 
 void run_mamba(report *r, const char *folder, const char *name) {
-    static const char *const names[MIXER_TENSORS] = {
-        "w.in_proj.weight", "w.conv1d.weight", "w.conv1d.bias", "w.x_proj.weight", "w.dt_proj.weight",
-        "w.dt_proj.bias",   "w.A_log",         "w.D",           "w.out_proj.weight"};
     sn_safetensors *file = open_vectors(r, folder, name);
     if (file == NULL)
         return;
-    float *weights[MIXER_TENSORS];
-    const sn_tensor *shapes[MIXER_TENSORS];
+    mixer_vectors v = {0};
+    for (int i = 0; i < MIXER_TENSORS; i++) {
+        char full[32];
+        snprintf(full, sizeof full, "w.%s", mixer_names[i]);
+        v.values[i] = read_floats(r, file, full, &v.shapes[i]);
+    }
+    const sn_tensor *shape;
+    v.input = read_floats(r, file, "input", &shape);
+    v.output = read_floats(r, file, "output", NULL);
+    sn_stream *stream = NULL;
+    if (!r->failed && succeeds(r, "stream", sn_stream_create(&stream))) {
+        float *const *w = v.values;
+        v.weights = (sn_mixer_weights){
+            .embedding = (size_t)v.shapes[0]->shape[1], .states = (size_t)v.shapes[6]->shape[1],
+            .rank = (size_t)v.shapes[4]->shape[1], .taps = (size_t)v.shapes[1]->shape[2],
+            .in_proj = w[0], .conv_weight = w[1], .conv_bias = w[2], .x_proj = w[3], .dt_weight = w[4], .dt_bias = w[5],
+            .a_log = w[6], .skip = w[7], .out_proj = w[8]};
+        v.batch = (size_t)shape->shape[0], v.length = (size_t)shape->shape[1], v.count = shape->count;
+        run_mixer(r, &v, stream);
+        if (sn_safetensors_find(file, "grad_output") != NULL)
+            train_mixer(r, file, &v, stream);
+        else
+            snprintf(r->note, sizeof r->note, "output only: the file has no gradients");
+    }
+    sn_stream_destroy(stream);
     for (int i = 0; i < MIXER_TENSORS; i++)
-        weights[i] = read_floats(r, file, names[i], &shapes[i]);
-    if (!r->failed)
-        run_mixer(r, file, weights, shapes);
-    if (!r->failed && sn_safetensors_find(file, "grad_output") != NULL)
-        snprintf(r->note, sizeof r->note, "forward only: this version does not train");
-    for (int i = 0; i < MIXER_TENSORS; i++)
-        free(weights[i]);
+        free(v.values[i]);
+    free(v.input), free(v.output);
     sn_safetensors_close(file);
 }
 

@@ -120,11 +120,13 @@ void reference_causal_conv(const conv_block *at, const double *values, double *d
         }
 }
 
-void reference_causal_conv_backward(const conv_block *at, const double *v, const double *diff_dst, double *g) {
+void reference_causal_conv_backward(const conv_block *at, const double *v, const double *diff_dst,
+                                    double *g) {
     memset(g, 0, at->count * sizeof *g);
     for (size_t channel = 0; channel < at->channels; channel++)
         for (size_t t = 0; t < at->length; t++) {
-            const double diff = diff_dst[t * at->channels + channel] * silu_slope(conv_sum(at, v, channel, t));
+            const double diff =
+                diff_dst[t * at->channels + channel] * silu_slope(conv_sum(at, v, channel, t));
             g[at->bias + channel] += diff;
             for (size_t j = 0; j < at->taps; j++)
                 if (t + j + 1 >= at->taps) {
@@ -135,9 +137,11 @@ void reference_causal_conv_backward(const conv_block *at, const double *v, const
         }
 }
 
-mixer_block make_mixer_block(size_t batch, size_t length, size_t embedding, size_t states, size_t rank, size_t taps) {
+mixer_block make_mixer_block(size_t batch, size_t length, size_t embedding, size_t states, size_t rank,
+                             size_t taps) {
     const size_t d = embedding, e = 2 * d;
-    mixer_block at = {.batch = batch, .length = length, .embedding = d, .states = states, .rank = rank, .taps = taps};
+    mixer_block at = {
+        .batch = batch, .length = length, .embedding = d, .states = states, .rank = rank, .taps = taps};
     at.src = take(&at.count, batch * length * d);
     at.in_proj = take(&at.count, 2 * e * d);
     at.conv_weight = take(&at.count, e * taps);
@@ -201,4 +205,39 @@ void reference_double_mixer(const mixer_block *at, const double *values, double 
     const size_t sequence = at->length * at->embedding;
     for (size_t i = 0; i < at->batch; i++)
         mixer_sequence(at, values, values + at->src + i * sequence, dst + i * sequence);
+}
+
+double *random_doubles(sn_rng *rng, size_t count) {
+    double *values = malloc((count + 1) * sizeof *values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)(2 * sn_rng_uniform(rng) - 1); /* floats, which the kernels then get exactly */
+    return values;
+}
+
+static double weighted(block_operation run, const void *block, const double *values, const double *seed,
+                       double *results, size_t count) {
+    run(block, values, results);
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += seed[i] * results[i];
+    return sum;
+}
+
+double *differences(block_operation run, const void *block, double *values, size_t value_count,
+                    const double *seed, size_t result_count) {
+    double *gradients = malloc(value_count * sizeof *gradients),
+           *results = malloc(result_count * sizeof *results);
+    const double step = 1e-3;
+    for (size_t i = 0; i < value_count; i++) {
+        const double value = values[i];
+        double at[4];
+        for (int k = 0; k < 4; k++) {
+            values[i] = value + step * (k < 2 ? k - 2 : k - 1);
+            at[k] = weighted(run, block, values, seed, results, result_count);
+        }
+        values[i] = value;
+        gradients[i] = (at[0] - 8 * at[1] + 8 * at[2] - at[3]) / (12 * step);
+    }
+    free(results);
+    return gradients;
 }
