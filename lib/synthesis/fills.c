@@ -178,13 +178,18 @@ static void fill_smear(sn_canvas *canvas) {
     float way = sn_between(rng, 0.0f, 2.0f * PI), length = sn_log_between(rng, 6.0f, fmaxf(canvas->size, 8.0f));
     int32_t steps = length < 16.0f ? (int32_t)length : 16;
     float c = cosf(way) * length / (float)steps, s = sinf(way) * length / (float)steps;
-    int32_t first = sn_chance(rng, 0.5f) ? -steps / 2 : 0;
+    int32_t first = sn_chance(rng, 0.5f) ? -steps / 2 : 0, dx[16], dy[16];
+    for (int32_t i = 0; i < steps; i++)
+        dx[i] = (int32_t)lrintf(c * (float)(first + i)), dy[i] = (int32_t)lrintf(s * (float)(first + i));
     FOR_SHAPE(canvas, x, y, at) {
-        float sum[3] = {0}, pixel[3];
-        for (int32_t i = first; i < first + steps; i++) {
-            sn_sample_at(canvas, canvas->good, (float)x + c * (float)i, (float)y + s * (float)i, pixel);
-            for (int k = 0; k < 3; k++)
-                sum[k] += pixel[k];
+        float sum[3] = {0};
+        for (int32_t i = 0; i < steps; i++) {
+            /* Beyond the border, its pixels. */
+            int32_t px = x + dx[i], py = y + dy[i];
+            px = px < 0 ? 0 : px < canvas->width ? px : canvas->width - 1;
+            py = py < 0 ? 0 : py < canvas->height ? py : canvas->height - 1;
+            const float *from = canvas->good + (size_t)py * (size_t)canvas->width + (size_t)px;
+            sum[0] += from[0], sum[1] += from[canvas->pixels], sum[2] += from[2 * canvas->pixels];
         }
         for (size_t k = 0; k < 3; k++)
             canvas->fill[k * canvas->pixels + at] = sum[k] / (float)steps;
@@ -222,9 +227,9 @@ static void fill_warp(sn_canvas *canvas) {
     float half = 0.5f * fminf((float)(box.right - box.left), (float)(box.bottom - box.top));
     /* The shape softened far inside: nothing tears at its edge. */
     sn_box_mean(canvas, canvas->alpha, inside, box, 1 + (int32_t)(0.2f * half));
-    float most = sn_between(rng, 0.15f, 0.6f) * fmaxf(canvas->size, 8.0f);
+    float most = fminf(sn_between(rng, 0.15f, 0.6f) * fmaxf(canvas->size, 8.0f), 14.0f);
     int32_t kind = sn_pick(rng, 3);
-    float turn = sn_between(rng, 0.5f, 2.0f) * (sn_chance(rng, 0.5f) ? 1.0f : -1.0f);
+    float turn = sn_between(rng, 0.5f, 2.0f) * (sn_chance(rng, 0.5f) ? 1.0f : -1.0f) * fminf(1.0f, 20.0f / fmaxf(half, 1.0f));
     float zoom = sn_chance(rng, 0.5f) ? sn_between(rng, 0.4f, 0.75f) : sn_between(rng, 1.4f, 2.2f);
     sn_noise across = sn_noise_make(rng, fmaxf(0.7f * canvas->size, 6.0f), 1.0f, 0.0f, 1), down = across;
     down.seed ^= 0x5bd1e995u;

@@ -69,11 +69,15 @@ void sn_feather(sn_canvas *canvas, int32_t radius);
 float sn_blend(sn_canvas *canvas, float contrast, float *dst);
 
 /* visible.c: sets mask (all 0 before) where dst visibly differs from good; the number of such pixels, their bounds in
- * *bounds, their mean change in *contrast, and the share of the shape's area that they are in *share. */
+ * *bounds, their mean change in *contrast, and in *share how much of the shape is seen by itself,
+ * not only as the fading end of what is. */
 int32_t sn_visible(sn_canvas *canvas, const float *dst, uint8_t *mask, sn_box *bounds, float *contrast, float *share);
 
 /* jitter.c */
 void sn_jitter(sn_canvas *canvas, const float *src, float *dst);
+
+/* How rough the good picture is where the shape is: the mean deviation from the mean of small windows. */
+float sn_roughness(sn_canvas *canvas);
 
 /* A random place for a defect: mostly on the object, where there is one. */
 void sn_random_place(sn_canvas *canvas, float *x, float *y);

@@ -156,9 +156,11 @@ static float draw_contrast(sn_canvas *canvas, bool subtle) {
     float base = canvas->shape == SN_SHAPE_SCRATCH || canvas->shape == SN_SHAPE_CRACK ? 0.07f
                  : canvas->shape == SN_SHAPE_REGION                                   ? 0.035f
                                                                                       : 0.045f;
+    /* And so must those on rough ground. */
+    base += 0.6f * sn_roughness(canvas);
     if (subtle)
         return sn_log_between(canvas->rng, base, 2.5f * base);
-    return sn_log_between(canvas->rng, 2.5f * base, 0.8f);
+    return sn_log_between(canvas->rng, fminf(2.5f * base, 0.6f), 0.8f);
 }
 
 /* Puts dst, mask and alpha back to a picture without a defect. */
