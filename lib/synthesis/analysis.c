@@ -1,4 +1,5 @@
-/* What a good picture is like: grey or coloured, its tones, and whether it shows an object on a plain background. */
+/* What a good picture is like: grey or coloured, its tones, and whether it shows an object on a plain
+ * background. */
 #include "synthesis/parts.h"
 
 #include <stdlib.h>
@@ -60,7 +61,8 @@ static float distance(const sn_canvas *canvas, const float colour[3], size_t at)
     return d;
 }
 
-/* The border's median colour; the distance from it that most of the border keeps; false if the border is not plain. */
+/* The border's median colour; the distance from it that most of the border keeps; false if the border is not
+ * plain. */
 static bool find_background(sn_canvas *canvas, float *reach) {
     float samples[RIM_SAMPLES];
     for (int c = 0; c < 3; c++) {
@@ -161,7 +163,8 @@ void sn_random_place(sn_canvas *canvas, float *x, float *y) {
         size_t at = (size_t)sn_rng_below(canvas->rng, canvas->pixels);
         *x = (float)(at % (size_t)canvas->width);
         *y = (float)(at / (size_t)canvas->width);
-        /* An object covers some percent at least: two hundred misses mean bad luck, not a search worth going on. */
+        /* An object covers some percent at least: two hundred misses mean bad luck, not a search worth going
+         * on. */
         if (anywhere || canvas->object[at] != 0 || tries == 200)
             return;
     }

@@ -38,7 +38,8 @@ float sn_blend(sn_canvas *canvas, float contrast, float *dst) {
             for (int32_t x = canvas->box.left; x < canvas->box.right; x++) {
                 size_t at = line + (size_t)x;
                 if (alpha[x] > 0.0f)
-                    dst[at] = sn_to_step(canvas->good[at] + opacity * alpha[x] * (canvas->fill[at] - canvas->good[at]));
+                    dst[at] = sn_to_step(canvas->good[at] +
+                                         opacity * alpha[x] * (canvas->fill[at] - canvas->good[at]));
             }
         }
     return opacity;

@@ -20,7 +20,8 @@ static void draw_piece(sn_canvas *canvas, float x0, float y0, float x1, float y1
             float ex = px - t * dx, ey = py - t * dy;
             float wide = width[0] + t * (width[1] - width[0]), full = strong[0] + t * (strong[1] - strong[0]);
             /* Lines thinner than a pixel are fainter. */
-            float value = full * fminf(wide, 1.0f) * sn_clamp01(0.5f * fmaxf(wide, 1.0f) + 0.5f - sqrtf(ex * ex + ey * ey));
+            float value = full * fminf(wide, 1.0f) *
+                          sn_clamp01(0.5f * fmaxf(wide, 1.0f) + 0.5f - sqrtf(ex * ex + ey * ey));
             if (value > line[x])
                 line[x] = value;
         }
@@ -29,11 +30,13 @@ static void draw_piece(sn_canvas *canvas, float x0, float y0, float x1, float y1
 }
 
 /* A cubic Bezier curve from its middle's place, direction and bend, drawn in short pieces. */
-static void draw_curve(sn_canvas *canvas, float x, float y, float angle, float length, float bend, float width) {
+static void draw_curve(sn_canvas *canvas, float x, float y, float angle, float length, float bend,
+                       float width) {
     sn_rng *rng = canvas->rng;
     float c = cosf(angle), s = sinf(angle), half = 0.5f * length;
     float bend2 = sn_chance(rng, 0.7f) ? bend * sn_between(rng, 0.5f, 1.2f) : -bend;
-    float along[4] = {-half, -half / 3.0f, half / 3.0f, half}, across[4] = {0.0f, bend * length, bend2 * length, 0.0f};
+    float along[4] = {-half, -half / 3.0f, half / 3.0f, half},
+          across[4] = {0.0f, bend * length, bend2 * length, 0.0f};
     int32_t steps = 6 + (int32_t)(length / 5.0f);
     /* How the width runs: thin at both ends, at one, or nowhere. */
     float thin0 = sn_chance(rng, 0.7f) ? 0.25f : 1.0f, thin1 = sn_chance(rng, 0.7f) ? 0.25f : 1.0f;
@@ -47,7 +50,8 @@ static void draw_curve(sn_canvas *canvas, float x, float y, float angle, float l
         for (int k = 0; k < 4; k++)
             u += b[k] * along[k], v += b[k] * across[k];
         float at[2] = {x + c * u - s * v, y + s * u + c * v};
-        float taper = fminf(thin0 + (1.0f - thin0) * sn_smooth01(4.0f * t), thin1 + (1.0f - thin1) * sn_smooth01(4.0f * r));
+        float taper = fminf(thin0 + (1.0f - thin0) * sn_smooth01(4.0f * t),
+                            thin1 + (1.0f - thin1) * sn_smooth01(4.0f * r));
         float n = sn_noise_at(&noise, at[0], at[1]);
         width_at[1] = fmaxf(width * taper * (1.0f + 0.5f * n), 0.4f);
         strong[1] = sn_clamp01(1.0f + faint * (n - 0.1f));
@@ -90,7 +94,8 @@ void sn_draw_crack(sn_canvas *canvas) {
     todo[0].width = sn_log_between(rng, 0.9f, fminf(4.0f, 1.5f + 0.03f * canvas->size));
     sn_random_place(canvas, &todo[0].x, &todo[0].y);
     /* The place drawn is the crack's middle. */
-    todo[0].x -= 0.5f * canvas->size * cosf(todo[0].angle), todo[0].y -= 0.5f * canvas->size * sinf(todo[0].angle);
+    todo[0].x -= 0.5f * canvas->size * cosf(todo[0].angle),
+        todo[0].y -= 0.5f * canvas->size * sinf(todo[0].angle);
     while (count > 0) {
         branch b = todo[--count];
         float heading = b.angle, walked = 0.0f, width[2] = {b.width, b.width}, strong[2] = {1.0f, 1.0f};
@@ -104,7 +109,8 @@ void sn_draw_crack(sn_canvas *canvas) {
             b.x = x, b.y = y, walked += step, width[0] = width[1];
             if (used < CRACK_BRANCHES && left > 0.2f && sn_chance(rng, branching)) {
                 float turn = sn_between(rng, 0.4f, 1.1f) * (sn_chance(rng, 0.5f) ? 1.0f : -1.0f);
-                todo[count++] = (branch){x, y, heading + turn, b.length * left * sn_between(rng, 0.3f, 0.7f), 0.7f * b.width};
+                todo[count++] = (branch){x, y, heading + turn, b.length * left * sn_between(rng, 0.3f, 0.7f),
+                                         0.7f * b.width};
                 used++;
             }
         }

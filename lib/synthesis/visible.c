@@ -1,9 +1,8 @@
 /* What of a defect can be seen. A pixel's change counts where the 5 x 5 pixels around it
- *   became darker, lighter or another colour on the whole (the mean of the change, so that a grain that is merely another
- *   grain of the same kind cancels out), or
- *   became rougher or smoother, or
- *   changed by clearly more than their own roughness, as a misplaced stripe does.
- * What hangs together with such pixels counts by half as much: a scratch does not end where it gets faint, but fades. */
+ *   became darker, lighter or another colour on the whole (the mean of the change, so that a grain that is
+ * merely another grain of the same kind cancels out), or became rougher or smoother, or changed by clearly
+ * more than their own roughness, as a misplaced stripe does. What hangs together with such pixels counts by
+ * half as much: a scratch does not end where it gets faint, but fades. */
 #include "synthesis/parts.h"
 
 #include <stddef.h>
@@ -37,19 +36,22 @@ static void mark(sn_canvas *canvas, const float *dst, sn_box box, uint8_t *mask)
     roughness(canvas, canvas->good, box, light, rough_good);
     roughness(canvas, dst, box, light, rough_dst);
     for (int32_t y = box.top; y < box.bottom; y++)
-        for (size_t at = (size_t)y * width + (size_t)box.left; at < (size_t)y * width + (size_t)box.right; at++)
+        for (size_t at = (size_t)y * width + (size_t)box.left; at < (size_t)y * width + (size_t)box.right;
+             at++)
             size[at] = 0.0f;
     for (int c = 0; c < (canvas->grey ? 1 : 3); c++) {
         size_t plane = (size_t)c * canvas->pixels;
         for (int pass = 0; pass < 2; pass++) { /* the change with its sign, then its size */
             for (int32_t y = box.top; y < box.bottom; y++)
-                for (size_t at = (size_t)y * width + (size_t)box.left; at < (size_t)y * width + (size_t)box.right; at++) {
+                for (size_t at = (size_t)y * width + (size_t)box.left;
+                     at < (size_t)y * width + (size_t)box.right; at++) {
                     float d = dst[plane + at] - canvas->good[plane + at];
                     change[at] = pass == 0 ? d : fabsf(d);
                 }
             sn_box_mean(canvas, change, light, box, WINDOW);
             for (int32_t y = box.top; y < box.bottom; y++)
-                for (size_t at = (size_t)y * width + (size_t)box.left; at < (size_t)y * width + (size_t)box.right; at++) {
+                for (size_t at = (size_t)y * width + (size_t)box.left;
+                     at < (size_t)y * width + (size_t)box.right; at++) {
                     float limit = seen + (pass == 0 ? 0.5f : 1.6f) * rough_good[at];
                     float ratio = fabsf(light[at]) / limit;
                     size[at] = fmaxf(size[at], ratio);
@@ -57,15 +59,16 @@ static void mark(sn_canvas *canvas, const float *dst, sn_box box, uint8_t *mask)
         }
     }
     for (int32_t y = box.top; y < box.bottom; y++)
-        for (size_t at = (size_t)y * width + (size_t)box.left; at < (size_t)y * width + (size_t)box.right; at++) {
+        for (size_t at = (size_t)y * width + (size_t)box.left; at < (size_t)y * width + (size_t)box.right;
+             at++) {
             float other = fabsf(rough_dst[at] - rough_good[at]) / (seen + 0.35f * rough_good[at]);
             float most = fmaxf(size[at], other);
             mask[at] = canvas->alpha[at] <= 0.1f || most <= 0.5f ? 0 : most > 1.0f ? SEEN : FAINT;
         }
 }
 
-/* Keeps connected parts that have seen pixels, unless they are fewer than SPECK in all: grains that happened to differ.
- * Gives the number of kept pixels that were seen by themselves. */
+/* Keeps connected parts that have seen pixels, unless they are fewer than SPECK in all: grains that happened
+ * to differ. Gives the number of kept pixels that were seen by themselves. */
 static int32_t connect(sn_canvas *canvas, uint8_t *mask, sn_box box) {
     int32_t width = canvas->width, *stack = canvas->stack, all_seen = 0;
     for (int32_t y = box.top; y < box.bottom; y++)
@@ -111,7 +114,8 @@ float sn_roughness(sn_canvas *canvas) {
     return (float)(sum / weight);
 }
 
-int32_t sn_visible(sn_canvas *canvas, const float *dst, uint8_t *mask, sn_box *bounds, float *contrast, float *share) {
+int32_t sn_visible(sn_canvas *canvas, const float *dst, uint8_t *mask, sn_box *bounds, float *contrast,
+                   float *share) {
     /* Wider than the defect, so that windows at its edge are whole. */
     sn_box box = sn_box_grow(canvas, canvas->box, WINDOW + 1);
     mark(canvas, dst, box, mask);

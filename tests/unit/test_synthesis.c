@@ -1,4 +1,5 @@
-/* Synthetic defects: the same for a seed, marked where they are seen, of every kind, within bounds on any picture. */
+/* Synthetic defects: the same for a seed, marked where they are seen, of every kind, within bounds on any
+ * picture. */
 #include "core/memory.h"
 #include "core/threads.h"
 #include "support.h"
@@ -93,7 +94,8 @@ static sn_defect draw(bench *b, uint64_t seed, uint64_t sample) {
     return what;
 }
 
-/* What holds for every sample. Pixels are counted first: asserting each would take longer than making them. */
+/* What holds for every sample. Pixels are counted first: asserting each would take longer than making them.
+ */
 static void check_sample(const bench *b, const sn_defect *what) {
     int32_t count = 0, left = b->width, top = b->height, right = 0, bottom = 0, bad = 0;
     double sum = 0.0;
@@ -144,8 +146,8 @@ static void draw_many(void *context, size_t begin, size_t end, int thread) {
         sn_rng rng;
         sn_rng_seed(&rng, 77, i);
         float *dst = m->dst + i * 3 * m->b->pixels;
-        if (sn_synthesis_defect(m->b->synthesis, &rng, m->b->good, m->b->other, dst, m->mask + i * m->b->pixels, NULL) !=
-            SNARM_OK)
+        if (sn_synthesis_defect(m->b->synthesis, &rng, m->b->good, m->b->other, dst,
+                                m->mask + i * m->b->pixels, NULL) != SNARM_OK)
             dst[0] = -1.0f;
     }
 }
@@ -177,8 +179,8 @@ START_TEST(a_sample_depends_on_its_number_alone) {
 }
 END_TEST
 
-/* On an even surface, what is seen can be told simply: marked pixels have changed ones near, and a pixel that changed and
- * around which 5 x 5 pixels changed on the mean is marked. */
+/* On an even surface, what is seen can be told simply: marked pixels have changed ones near, and a pixel that
+ * changed and around which 5 x 5 pixels changed on the mean is marked. */
 START_TEST(masks_mark_what_is_seen) {
     bench b;
     bench_create(&b, 120, 100);
@@ -206,7 +208,8 @@ START_TEST(masks_mark_what_is_seen) {
                 if (b.mask[at] != 0) {
                     unfounded += most < 0.5f * b.options.visible;
                     marked++;
-                } else if (fabsf(b.dst[at] - b.good[at]) > 0.11f && fabsf(sum) / (float)count > 1.01f * b.options.visible)
+                } else if (fabsf(b.dst[at] - b.good[at]) > 0.11f &&
+                           fabsf(sum) / (float)count > 1.01f * b.options.visible)
                     hidden++; /* specks of fewer than five pixels alone */
             }
     }
@@ -266,7 +269,8 @@ START_TEST(every_kind_occurs) {
             ck_assert_int_ge(what.visible, 22); /* 0.35 of the smallest size squared */
             if (what.shape == SN_SHAPE_PATCH || what.shape == SN_SHAPE_BLOB) {
                 float across = 2.6f * 1.73f * what.size + 8.0f; /* stretched up to 3 : 1, rough */
-                ck_assert((float)(what.right - what.left) <= across && (float)(what.bottom - what.top) <= across);
+                ck_assert((float)(what.right - what.left) <= across &&
+                          (float)(what.bottom - what.top) <= across);
             }
         }
         ck_assert_int_lt(none, 5);
@@ -275,11 +279,11 @@ START_TEST(every_kind_occurs) {
         ck_assert_int_gt(faint, 150);
         ck_assert_int_lt(faint, 400);
         for (int s = 0; s < SN_SHAPE_COUNT; s++)
-            ck_assert_msg((shapes[s] >= 10) == (kinds != SN_KINDS_TRAINING || (held_shapes >> s & 1) == 0), "%d: %s %d",
-                          kinds, sn_shape_name((sn_shape)s), shapes[s]);
+            ck_assert_msg((shapes[s] >= 10) == (kinds != SN_KINDS_TRAINING || (held_shapes >> s & 1) == 0),
+                          "%d: %s %d", kinds, sn_shape_name((sn_shape)s), shapes[s]);
         for (int f = 0; f < SN_FILL_COUNT; f++)
-            ck_assert_msg((fills[f] >= 1) == (kinds != SN_KINDS_TRAINING || (held_fills >> f & 1) == 0), "%d: %s %d", kinds,
-                          sn_filling_name((sn_filling)f), fills[f]);
+            ck_assert_msg((fills[f] >= 1) == (kinds != SN_KINDS_TRAINING || (held_fills >> f & 1) == 0),
+                          "%d: %s %d", kinds, sn_filling_name((sn_filling)f), fills[f]);
     }
     bench_destroy(&b);
 }
@@ -452,12 +456,12 @@ START_TEST(options_are_checked) {
     ck_ok(sn_synthesis_create(&synthesis, &good));
     sn_synthesis_destroy(synthesis);
     sn_synthesis_destroy(NULL);
-#define REFUSED(change, words)                                                                                         \
-    do {                                                                                                               \
-        bad = good;                                                                                                    \
-        bad.change;                                                                                                    \
-        ck_fails(sn_synthesis_create(&synthesis, &bad), SNARM_ERROR_ARGUMENT, words);                                  \
-        ck_assert_ptr_null(synthesis);                                                                                 \
+#define REFUSED(change, words)                                                                               \
+    do {                                                                                                     \
+        bad = good;                                                                                          \
+        bad.change;                                                                                          \
+        ck_fails(sn_synthesis_create(&synthesis, &bad), SNARM_ERROR_ARGUMENT, words);                        \
+        ck_assert_ptr_null(synthesis);                                                                       \
     } while (0)
     REFUSED(width = 15, "15 x 64");
     REFUSED(height = 4097, "64 x 4097");
