@@ -57,7 +57,7 @@ static size_t border_place(const sn_canvas *canvas, int32_t i, int32_t count) {
 static float distance(const sn_canvas *canvas, const float colour[3], size_t at) {
     float d = 0.0f;
     for (int c = 0; c < 3; c++)
-        d = fmaxf(d, fabsf(canvas->good[(size_t)c * canvas->pixels + at] - colour[c]));
+        d = sn_max(d, fabsf(canvas->good[(size_t)c * canvas->pixels + at] - colour[c]));
     return d;
 }
 
@@ -74,7 +74,7 @@ static bool find_background(sn_canvas *canvas, float *reach) {
     for (int32_t i = 0; i < RIM_SAMPLES; i++)
         samples[i] = distance(canvas, canvas->background, border_place(canvas, i, RIM_SAMPLES));
     qsort(samples, RIM_SAMPLES, sizeof *samples, compare_floats);
-    *reach = fmaxf(0.06f, 2.5f * samples[RIM_SAMPLES * 3 / 4]);
+    *reach = sn_max(0.06f, 2.5f * samples[RIM_SAMPLES * 3 / 4]);
     return samples[RIM_SAMPLES * 3 / 4] < 0.05f && samples[RIM_SAMPLES * 17 / 20] < 0.12f;
 }
 

@@ -15,10 +15,10 @@ typedef struct outline {
 } outline;
 
 static void draw_outline(sn_canvas *canvas, const outline *o) {
-    float reach = fmaxf(o->rx, o->ry) * (1.0f + 1.2f * o->roughness) * (o->power > 2.0f ? 1.42f : 1.0f) +
+    float reach = sn_max(o->rx, o->ry) * (1.0f + 1.2f * o->roughness) * (o->power > 2.0f ? 1.42f : 1.0f) +
                   o->soft + 1.0f;
     sn_box box = sn_box_around(canvas, o->x, o->y, reach);
-    float c = cosf(o->angle), s = sinf(o->angle), small = fminf(o->rx, o->ry);
+    float c = cosf(o->angle), s = sinf(o->angle), small = sn_min(o->rx, o->ry);
     for (int32_t y = box.top; y < box.bottom; y++) {
         float *line = canvas->alpha + (size_t)y * (size_t)canvas->width;
         for (int32_t x = box.left; x < box.right; x++) {
@@ -69,7 +69,7 @@ void sn_draw_blob(sn_canvas *canvas) {
     make_axes(rng, &o, canvas->size, 3.0f);
     o.roughness = sn_between(rng, 0.4f, 1.6f);
     float cell = canvas->size * sn_log_between(rng, 0.25f, 0.9f);
-    o.noise = sn_noise_make(rng, fmaxf(cell, 3.0f), sn_log_between(rng, 1.0f, 4.0f),
+    o.noise = sn_noise_make(rng, sn_max(cell, 3.0f), sn_log_between(rng, 1.0f, 4.0f),
                             sn_between(rng, 0.0f, PI), 1 + sn_pick(rng, 4));
     if (sn_chance(rng, 0.12f) && canvas->size > 16.0f)
         o.ring = sn_between(rng, 0.02f, 0.4f);
@@ -84,7 +84,7 @@ void sn_draw_spots(sn_canvas *canvas) {
                 stretch = sn_chance(rng, 0.7f) ? 1.4f : 3.0f;
     sn_random_place(canvas, &x, &y);
     for (int32_t i = 0; i < count; i++) {
-        float size = i == 0 ? canvas->size : fmaxf(canvas->size * sn_between(rng, 0.4f, 0.9f), 3.0f);
+        float size = i == 0 ? canvas->size : sn_max(canvas->size * sn_between(rng, 0.4f, 0.9f), 3.0f);
         outline o = {
             .x = x, .y = y, .power = 2.0f, .strong = 1.0f, .soft = sn_chance(rng, 0.3f) ? 0.5f * size : 1.2f};
         if (i > 0) {
@@ -93,7 +93,7 @@ void sn_draw_spots(sn_canvas *canvas) {
         }
         make_axes(rng, &o, size, stretch);
         o.roughness = sn_between(rng, 0.0f, 0.5f);
-        o.noise = sn_noise_make(rng, fmaxf(0.6f * size, 3.0f), 1.0f, 0.0f, 2);
+        o.noise = sn_noise_make(rng, sn_max(0.6f * size, 3.0f), 1.0f, 0.0f, 2);
         draw_outline(canvas, &o);
     }
 }
@@ -130,11 +130,11 @@ void sn_draw_chip(sn_canvas *canvas) {
     bool frayed = sn_chance(rng, 0.45f);
     float ratio = sqrtf(frayed ? sn_log_between(rng, 2.0f, 6.0f) : sn_log_between(rng, 0.7f, 2.0f));
     o.rx = 0.5f * canvas->size * ratio * 1.2f;
-    o.ry = fmaxf(0.5f * canvas->size / ratio * 1.2f, 2.5f);
+    o.ry = sn_max(0.5f * canvas->size / ratio * 1.2f, 2.5f);
     o.angle += sn_between(rng, -0.25f, 0.25f);
     o.roughness = frayed ? sn_between(rng, 0.6f, 1.4f) : sn_between(rng, 0.2f, 0.8f);
     float cell = frayed ? sn_between(rng, 0.5f, 1.5f) * o.ry : sn_between(rng, 0.4f, 1.0f) * canvas->size;
-    o.noise = sn_noise_make(rng, fmaxf(cell, 3.0f), 1.0f, 0.0f, 3);
+    o.noise = sn_noise_make(rng, sn_max(cell, 3.0f), 1.0f, 0.0f, 3);
     draw_outline(canvas, &o);
     /* Material is missing inside the rim, or sticks out of it as a burr. */
     if (canvas->rim_count > 0)
@@ -149,7 +149,7 @@ void sn_draw_patch(sn_canvas *canvas) {
     if (sn_chance(rng, 0.4f))
         o.angle = 0.5f * PI * (float)sn_pick(rng, 2);
     o.roughness = sn_chance(rng, 0.5f) ? sn_between(rng, 0.0f, 0.3f) : 0.0f;
-    o.noise = sn_noise_make(rng, fmaxf(0.5f * canvas->size, 3.0f), 1.0f, 0.0f, 2);
+    o.noise = sn_noise_make(rng, sn_max(0.5f * canvas->size, 3.0f), 1.0f, 0.0f, 2);
     draw_outline(canvas, &o);
 }
 
@@ -189,7 +189,7 @@ void sn_draw_region(sn_canvas *canvas) {
         outline o = {.x = x, .y = y, .power = 2.0f, .strong = 1.0f};
         make_axes(rng, &o, canvas->size, 3.0f);
         o.roughness = sn_between(rng, 0.2f, 0.9f);
-        o.soft = fminf(o.rx, o.ry) * sn_between(rng, 0.3f, 1.2f);
+        o.soft = sn_min(o.rx, o.ry) * sn_between(rng, 0.3f, 1.2f);
         o.noise =
             sn_noise_make(rng, canvas->size * sn_between(rng, 0.3f, 0.8f), sn_log_between(rng, 1.0f, 3.0f),
                           sn_between(rng, 0.0f, PI), 1 + sn_pick(rng, 3));

@@ -64,7 +64,7 @@ static void fill_plain(sn_canvas *canvas) {
         for (int c = 0; c < 3; c++)
             colour[c] = (float)sn_rng_uniform(rng);
     }
-    sn_noise slow = sn_noise_make(rng, fmaxf(canvas->size, 4.0f), 1.0f, 0.0f, 2);
+    sn_noise slow = sn_noise_make(rng, sn_max(canvas->size, 4.0f), 1.0f, 0.0f, 2);
     float change = sn_between(rng, 0.0f, 0.1f);
     FOR_SHAPE(canvas, x, y, at) {
         float n = grain * sn_rough_normal(rng) + change * sn_noise_at(&slow, (float)x, (float)y);
@@ -94,7 +94,7 @@ static void fill_tone(sn_canvas *canvas) {
     else
         offset = sn_between(rng, 0.15f, 0.6f);
     float clouds = sn_chance(rng, 0.5f) ? sn_between(rng, 0.3f, 1.2f) : 0.0f;
-    sn_noise noise = sn_noise_make(rng, fmaxf(canvas->size * sn_between(rng, 0.2f, 0.6f), 4.0f),
+    sn_noise noise = sn_noise_make(rng, sn_max(canvas->size * sn_between(rng, 0.2f, 0.6f), 4.0f),
                                    sn_log_between(rng, 1.0f, 4.0f), sn_between(rng, 0.0f, PI), 3);
     FOR_SHAPE(canvas, x, y, at) {
         float share = clouds > 0.0f ? 1.0f + clouds * sn_noise_at(&noise, (float)x, (float)y) : 1.0f;
@@ -131,7 +131,7 @@ static void fill_copy(sn_canvas *canvas) {
         sn_random_place(canvas, &sx, &sy);
     else {
         /* Not far: a doubled edge, a shifted piece. */
-        float far = fmaxf(canvas->size, 6.0f), way = sn_between(rng, 0.0f, 2.0f * PI);
+        float far = sn_max(canvas->size, 6.0f), way = sn_between(rng, 0.0f, 2.0f * PI);
         far *= sn_between(rng, 0.3f, 1.5f);
         sx = cx + far * cosf(way), sy = cy + far * sinf(way);
     }
@@ -154,9 +154,9 @@ static void fill_copy(sn_canvas *canvas) {
 
 static void fill_shuffle(sn_canvas *canvas) {
     sn_rng *rng = canvas->rng;
-    float most = fminf(0.4f * canvas->size,
-                       0.5f * (float)(canvas->width < canvas->height ? canvas->width : canvas->height));
-    int32_t cell = (int32_t)sn_log_between(rng, 4.0f, fmaxf(most, 5.0f));
+    float most = sn_min(0.4f * canvas->size,
+                        0.5f * (float)(canvas->width < canvas->height ? canvas->width : canvas->height));
+    int32_t cell = (int32_t)sn_log_between(rng, 4.0f, sn_max(most, 5.0f));
     uint32_t seed = (uint32_t)sn_rng_next(rng), columns = (uint32_t)(canvas->width - cell + 1);
     uint32_t rows = (uint32_t)(canvas->height - cell + 1);
     FOR_SHAPE(canvas, x, y, at) {
@@ -184,7 +184,7 @@ static void fill_smear(sn_canvas *canvas) {
     }
     /* Dragged: the mean along a line, to both sides or from one. */
     float way = sn_between(rng, 0.0f, 2.0f * PI),
-          length = sn_log_between(rng, 6.0f, fmaxf(canvas->size, 8.0f));
+          length = sn_log_between(rng, 6.0f, sn_max(canvas->size, 8.0f));
     int32_t steps = length < 16.0f ? (int32_t)length : 16;
     float c = cosf(way) * length / (float)steps, s = sinf(way) * length / (float)steps;
     int32_t first = sn_chance(rng, 0.5f) ? -steps / 2 : 0, dx[16], dy[16];
@@ -215,7 +215,8 @@ static void fill_colour(sn_canvas *canvas) {
         mean += offset[c] / 3.0f;
     }
     float keep = sn_between(rng, 0.3f, 1.0f); /* of the brightness: mostly another colour, not another tone */
-    sn_noise noise = sn_noise_make(rng, fmaxf(0.5f * canvas->size, 4.0f), 2.0f, sn_between(rng, 0.0f, PI), 2);
+    sn_noise noise =
+        sn_noise_make(rng, sn_max(0.5f * canvas->size, 4.0f), 2.0f, sn_between(rng, 0.0f, PI), 2);
     float clouds = sn_between(rng, 0.0f, 0.6f);
     FOR_SHAPE(canvas, x, y, at) {
         float share = 1.0f + clouds * sn_noise_at(&noise, (float)x, (float)y);
@@ -235,15 +236,15 @@ static void fill_warp(sn_canvas *canvas) {
     sn_box box = canvas->box;
     float cx = 0.5f * (float)(box.left + box.right), cy = 0.5f * (float)(box.top + box.bottom),
           *inside = canvas->plane[0];
-    float half = 0.5f * fminf((float)(box.right - box.left), (float)(box.bottom - box.top));
+    float half = 0.5f * sn_min((float)(box.right - box.left), (float)(box.bottom - box.top));
     /* The shape softened far inside: nothing tears at its edge. */
     sn_box_mean(canvas, canvas->alpha, inside, box, 1 + (int32_t)(0.2f * half));
-    float most = fminf(sn_between(rng, 0.15f, 0.6f) * fmaxf(canvas->size, 8.0f), 14.0f);
+    float most = sn_min(sn_between(rng, 0.15f, 0.6f) * sn_max(canvas->size, 8.0f), 14.0f);
     int32_t kind = sn_pick(rng, 3);
     float turn = sn_between(rng, 0.5f, 2.0f) * (sn_chance(rng, 0.5f) ? 1.0f : -1.0f) *
-                 fminf(1.0f, 20.0f / fmaxf(half, 1.0f));
+                 sn_min(1.0f, 20.0f / sn_max(half, 1.0f));
     float zoom = sn_chance(rng, 0.5f) ? sn_between(rng, 0.4f, 0.75f) : sn_between(rng, 1.4f, 2.2f);
-    sn_noise across = sn_noise_make(rng, fmaxf(0.7f * canvas->size, 6.0f), 1.0f, 0.0f, 1), down = across;
+    sn_noise across = sn_noise_make(rng, sn_max(0.7f * canvas->size, 6.0f), 1.0f, 0.0f, 1), down = across;
     down.seed ^= 0x5bd1e995u;
     FOR_SHAPE(canvas, x, y, at) {
         float px = (float)x, py = (float)y, dx = px - cx, dy = py - cy, deep = sn_smooth01(inside[at]),
@@ -285,7 +286,7 @@ static void fill_relief(sn_canvas *canvas) {
             size_t left = x > box.left ? at - 1 : at, right = x + 1 < box.right ? at + 1 : at;
             size_t above = y > box.top ? at - width : at, below = y + 1 < box.bottom ? at + width : at;
             shade[at] = c * (height[right] - height[left]) + s * (height[below] - height[above]);
-            most = fmaxf(most, fabsf(shade[at]));
+            most = sn_max(most, fabsf(shade[at]));
         }
     for (int32_t y = box.top; y < box.bottom; y++)
         for (int32_t x = box.left; x < box.right; x++) {

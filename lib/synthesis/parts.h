@@ -123,6 +123,14 @@ float sn_noise_at(const sn_noise *noise, float x, float y);
 /* Well mixed bits of two integers and a seed. */
 uint32_t sn_hash(int32_t x, int32_t y, uint32_t seed);
 
+/* fmaxf and fminf are calls too, for the sake of what is not a number. */
+static inline float sn_max(float a, float b) {
+    return a > b ? a : b;
+}
+static inline float sn_min(float a, float b) {
+    return a < b ? a : b;
+}
+
 /* Chance. */
 static inline float sn_between(sn_rng *rng, float low, float high) {
     return low + (high - low) * (float)sn_rng_uniform(rng);

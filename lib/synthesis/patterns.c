@@ -33,7 +33,7 @@ static pattern make_pattern(sn_canvas *canvas) {
     pattern p = {.kind = (pattern_kind)sn_pick(rng, kinds), .seed = (uint32_t)sn_rng_next(rng)};
     float angle = sn_between(rng, 0.0f, PI), stretch = 1.0f;
     int32_t octaves = 1 + sn_pick(rng, 4);
-    p.cell = sn_log_between(rng, 3.0f, fmaxf(0.6f * canvas->size, 6.0f));
+    p.cell = sn_log_between(rng, 3.0f, sn_max(0.6f * canvas->size, 6.0f));
     if (p.kind == SPECKLE)
         p.cell = sn_log_between(rng, 1.0f, 4.0f);
     if (p.kind == FIBRES)
@@ -45,10 +45,10 @@ static pattern make_pattern(sn_canvas *canvas) {
     p.bend = sn_chance(rng, 0.5f) ? 0.0f : sn_between(rng, 0.1f, 0.8f);
     p.rims = sn_chance(rng, 0.5f);
     p.noise = sn_noise_make(rng,
-                            fmaxf(p.kind == FIBRES    ? 2.5f * p.cell
-                                  : p.kind == STRIPES ? 4.0f * p.cell
-                                                      : p.cell,
-                                  2.0f),
+                            sn_max(p.kind == FIBRES    ? 2.5f * p.cell
+                                   : p.kind == STRIPES ? 4.0f * p.cell
+                                                       : p.cell,
+                                   2.0f),
                             stretch, angle, octaves);
     return p;
 }
@@ -94,7 +94,7 @@ static float value_at(const pattern *p, float x, float y) {
     }
     case MESH: {
         float u = sinf((p->c * x + p->s * y) * PI / p->cell), v = sinf((p->c * y - p->s * x) * PI / p->cell);
-        return sn_clamp01(0.5f + 0.5f * p->hard * (p->rims ? u * v : fmaxf(u, v) - 0.5f));
+        return sn_clamp01(0.5f + 0.5f * p->hard * (p->rims ? u * v : sn_max(u, v) - 0.5f));
     }
     case NOISE:
     case FIBRES:

@@ -32,17 +32,15 @@ void sn_box_join(sn_box *box, sn_box other) {
     box->bottom = box->bottom > other.bottom ? box->bottom : other.bottom;
 }
 
-/* Sums slide along, so that the radius costs nothing; rows first, then columns row by row. */
-void sn_box_mean(sn_canvas *canvas, const float *src, float *dst, sn_box box, int32_t radius) {
-    int32_t columns = box.right - box.left, rows = box.bottom - box.top;
-    if (columns <= 0 || rows <= 0)
-        return;
-    size_t width = (size_t)canvas->width;
-    float *between = canvas->plane[SN_CANVAS_PLANES - 1];
-    for (int32_t y = 0; y < rows; y++) {
-        const float *line = src + (size_t)(box.top + y) * width + box.left;
-        float *out = between + (size_t)y * width;
-        /* double: a running sum in float would drift along the row. */
+/* Sums of 2 radius + 1 numbers of a row, fewer at its ends, as means. Few are added up side by side; for many
+ * the sum slides along, in double, since in float it would drift. */
+static void row_means(const float *line, float *restrict out, int32_t columns, int32_t radius) {
+    if (radius <= 3) {
+        memset(out, 0, (size_t)columns * sizeof *out);
+        for (int32_t k = -radius; k <= radius; k++)
+            for (int32_t x = k < 0 ? -k : 0, end = k > 0 ? columns - k : columns; x < end; x++)
+                out[x] += line[x + k];
+    } else {
         double sum = 0.0;
         for (int32_t x = 0; x < columns && x < radius; x++)
             sum += (double)line[x];
@@ -51,14 +49,35 @@ void sn_box_mean(sn_canvas *canvas, const float *src, float *dst, sn_box box, in
                 sum += (double)line[x + radius];
             if (x - radius - 1 >= 0)
                 sum -= (double)line[x - radius - 1];
-            int32_t count =
-                (x + radius < columns ? x + radius : columns - 1) - (x > radius ? x - radius : 0) + 1;
-            out[x] = (float)sum / (float)count;
+            out[x] = (float)sum;
         }
     }
+    float share = 1.0f / (float)(2 * radius + 1);
+    for (int32_t x = 0; x < columns; x++) {
+        if (x == radius) /* whole windows need no counting */
+            for (; x < columns - radius; x++)
+                out[x] *= share;
+        if (x == columns)
+            break;
+        int32_t last = x + radius < columns ? x + radius : columns - 1, first = x > radius ? x - radius : 0;
+        out[x] /= (float)(last - first + 1);
+    }
+}
+
+/* Rows first, then columns row by row. */
+void sn_box_mean(sn_canvas *canvas, const float *src, float *dst, sn_box box, int32_t radius) {
+    int32_t columns = box.right - box.left, rows = box.bottom - box.top;
+    if (columns <= 0 || rows <= 0)
+        return;
+    size_t width = (size_t)canvas->width;
+    float *between = canvas->plane[SN_CANVAS_PLANES - 1];
+    for (int32_t y = 0; y < rows; y++)
+        row_means(src + (size_t)(box.top + y) * width + box.left, between + (size_t)y * width, columns,
+                  radius);
     for (int32_t y = 0; y < rows; y++) {
         int32_t first = y > radius ? y - radius : 0, last = y + radius < rows ? y + radius : rows - 1;
-        float *out = dst + (size_t)(box.top + y) * width + box.left, share = 1.0f / (float)(last - first + 1);
+        float *restrict out = dst + (size_t)(box.top + y) * width + box.left;
+        float share = 1.0f / (float)(last - first + 1);
         memset(out, 0, (size_t)columns * sizeof *out);
         for (int32_t i = first; i <= last; i++) {
             const float *line = between + (size_t)i * width;

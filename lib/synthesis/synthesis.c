@@ -128,14 +128,14 @@ static bool choose_pair(const sn_canvas *canvas, sn_shape *shape, sn_filling *fi
 
 static float draw_size(const sn_canvas *canvas, sn_shape shape) {
     const sn_synthesis_options *o = canvas->options;
-    float low = o->size_min, high = fmaxf(o->size_max * sqrtf((float)canvas->pixels), low);
+    float low = o->size_min, high = sn_max(o->size_max * sqrtf((float)canvas->pixels), low);
     if (shape == SN_SHAPE_SCRATCH || shape == SN_SHAPE_CRACK)
         low *= 1.5f, high *= 2.0f;
     if (shape == SN_SHAPE_REGION)
         low = 0.6f * high, high *= 2.5f;
     if (shape == SN_SHAPE_SPOTS)
-        high = fminf(high, 4.0f * low);
-    return sn_log_between(canvas->rng, low, fmaxf(high, low));
+        high = sn_min(high, 4.0f * low);
+    return sn_log_between(canvas->rng, low, sn_max(high, low));
 }
 
 static void draw_shape(sn_canvas *canvas) {
@@ -163,7 +163,7 @@ static float draw_contrast(sn_canvas *canvas, bool subtle) {
     base += 0.6f * sn_roughness(canvas);
     if (subtle)
         return sn_log_between(canvas->rng, base, 2.5f * base);
-    return sn_log_between(canvas->rng, fminf(2.5f * base, 0.6f), 0.8f);
+    return sn_log_between(canvas->rng, sn_min(2.5f * base, 0.6f), 0.8f);
 }
 
 /* Puts dst, mask and alpha back to a picture without a defect. */

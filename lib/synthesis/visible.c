@@ -54,7 +54,7 @@ static void mark(sn_canvas *canvas, const float *dst, sn_box box, uint8_t *mask)
                      at < (size_t)y * width + (size_t)box.right; at++) {
                     float limit = seen + (pass == 0 ? 0.5f : 1.6f) * rough_good[at];
                     float ratio = fabsf(light[at]) / limit;
-                    size[at] = fmaxf(size[at], ratio);
+                    size[at] = sn_max(size[at], ratio);
                 }
         }
     }
@@ -62,7 +62,7 @@ static void mark(sn_canvas *canvas, const float *dst, sn_box box, uint8_t *mask)
         for (size_t at = (size_t)y * width + (size_t)box.left; at < (size_t)y * width + (size_t)box.right;
              at++) {
             float other = fabsf(rough_dst[at] - rough_good[at]) / (seen + 0.35f * rough_good[at]);
-            float most = fmaxf(size[at], other);
+            float most = sn_max(size[at], other);
             mask[at] = canvas->alpha[at] <= 0.1f || most <= 0.5f ? 0 : most > 1.0f ? SEEN : FAINT;
         }
 }
@@ -135,7 +135,7 @@ int32_t sn_visible(sn_canvas *canvas, const float *dst, uint8_t *mask, sn_box *b
             bounds->bottom = y + 1;
             float change = 0.0f;
             for (int c = 0; c < 3; c++, at += canvas->pixels)
-                change = fmaxf(change, fabsf(dst[at] - canvas->good[at]));
+                change = sn_max(change, fabsf(dst[at] - canvas->good[at]));
             sum += (double)change;
         }
     if (count == 0)
