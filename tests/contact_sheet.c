@@ -1,11 +1,11 @@
 /* Synthetic defects to look at:
- *   contact_sheet IMAGES_DIR [TEXTURES_DIR] OUT.png [options]       good | defective | outline of the mask, with the kind
- *   contact_sheet IMAGES_DIR [TEXTURES_DIR] --dump DIR [options]    NNNN_good.png, NNNN.png, NNNN_mask.png
- * options: --seed N, --size S or WxH (224), --rows N (7; a row shows one shape), --columns N (5), --count N (of pairs, 100),
- * --kinds train|heldout|all, --fill NAME and --shape NAME (that kind only), --subtle SHARE. The good picture of a pair is a
- * jittered one. The folders hold PNG and JPEG files. */
+ *   contact_sheet IMAGES_DIR [TEXTURES_DIR] OUT.png [options]       good | defective | outline of the mask,
+ * with the kind contact_sheet IMAGES_DIR [TEXTURES_DIR] --dump DIR [options]    NNNN_good.png, NNNN.png,
+ * NNNN_mask.png options: --seed N, --size S or WxH (224), --rows N (7; a row shows one shape), --columns N
+ * (5), --count N (of pairs, 100),
+ * --kinds train|heldout|all, --fill NAME and --shape NAME (that kind only), --subtle SHARE. The good picture
+ * of a pair is a jittered one. The folders hold PNG and JPEG files, or folders of such. */
 #define _GNU_SOURCE
-#include "core/clock.h"
 #include "core/memory.h"
 #include "synthesis/synthesis.h"
 
@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 enum { TITLE = 14, GAP = 4 };
 
@@ -32,24 +33,45 @@ typedef struct folder {
     int count;
 } folder;
 
-static int is_picture(const struct dirent *entry) {
-    const char *dot = strrchr(entry->d_name, '.');
-    return dot != NULL && (strcasecmp(dot, ".png") == 0 || strcasecmp(dot, ".jpg") == 0 || strcasecmp(dot, ".jpeg") == 0);
+static int is_picture(const char *name) {
+    const char *dot = strrchr(name, '.');
+    return dot != NULL &&
+           (strcasecmp(dot, ".png") == 0 || strcasecmp(dot, ".jpg") == 0 || strcasecmp(dot, ".jpeg") == 0);
 }
 
-static folder read_folder(const char *path) {
+static int is_visible(const struct dirent *entry) {
+    return entry->d_name[0] != '.';
+}
+
+/* The pictures in a folder and the folders in it, by name. */
+static void read_folder(folder *list, const char *path) {
     struct dirent **entries;
-    folder list = {.count = scandir(path, &entries, is_picture, alphasort)};
-    if (list.count <= 0)
-        fail("a folder holds no pictures");
-    list.paths = calloc((size_t)list.count, sizeof *list.paths);
-    for (int i = 0; i < list.count; i++) {
-        if (list.paths == NULL || asprintf(&list.paths[i], "%s/%s", path, entries[i]->d_name) < 0)
+    int count = scandir(path, &entries, is_visible, alphasort);
+    for (int i = 0; i < count; i++) {
+        char *name;
+        struct stat what;
+        if (asprintf(&name, "%s/%s", path, entries[i]->d_name) < 0)
             fail("no memory");
         free(entries[i]);
+        if (stat(name, &what) == 0 && S_ISDIR(what.st_mode)) {
+            read_folder(list, name);
+        } else if (is_picture(name)) {
+            list->paths = realloc(list->paths, (size_t)(list->count + 1) * sizeof *list->paths);
+            if (list->paths == NULL)
+                fail("no memory");
+            list->paths[list->count++] = name;
+            continue;
+        }
+        free(name);
     }
-    free(entries);
-    return list;
+    if (count >= 0)
+        free(entries);
+}
+
+static void need_folder(folder *list, const char *path) {
+    read_folder(list, path);
+    if (list->count == 0)
+        fail("a folder holds no pictures");
 }
 
 static void free_folder(folder *list) {
@@ -80,7 +102,8 @@ typedef struct maker {
 static void load(const maker *m, const char *path, float *planes) {
     snarm_image image;
     need(snarm_image_load(&image, path, NULL));
-    snarm_preprocess how = {m->set->width, m->set->height, m->set->width, m->set->height, {0, 0, 0}, {1, 1, 1}};
+    snarm_preprocess how = {m->set->width,  m->set->height, m->set->width,
+                            m->set->height, {0, 0, 0},      {1, 1, 1}};
     need(snarm_image_preprocess(&image, &how, planes, NULL));
     snarm_image_release(&image);
 }
@@ -91,10 +114,10 @@ static sn_defect make_sample(maker *m, const sn_synthesis *synthesis, uint64_t s
     load(m, m->images.paths[sn_rng_below(&rng, (uint64_t)m->images.count)], m->src);
     load(m, m->images.paths[sn_rng_below(&rng, (uint64_t)m->images.count)], m->other);
     sn_defect what;
-    double start = sn_seconds();
+    clock_t start = clock();
     need(sn_synthesis_jitter(synthesis, &rng, m->src, m->good));
     need(sn_synthesis_defect(synthesis, &rng, m->good, m->other, m->bad, m->mask, &what));
-    m->seconds += sn_seconds() - start;
+    m->seconds += (double)(clock() - start) / CLOCKS_PER_SEC;
     m->made++;
     return what;
 }
@@ -106,11 +129,12 @@ static uint8_t to_byte(float value) {
 /* Letters and digits, three columns by five rows. */
 static const char *glyph(char c) {
     static const char *const letters[26] = {
-        "010101111101101", "110101110101110", "011100100100011", "110101101101110", "111100110100111", "111100110100100",
-        "011100101101011", "101101111101101", "111010010010111", "001001001101010", "101101110101101", "100100100100111",
-        "101111111101101", "110101101101101", "010101101101010", "110101110100100", "010101101110011", "110101110101101",
-        "011100010001110", "111010010010010", "101101101101111", "101101101101010", "101101111111101", "101101010101101",
-        "101101010010010", "111001010100111"};
+        "010101111101101", "110101110101110", "011100100100011", "110101101101110", "111100110100111",
+        "111100110100100", "011100101101011", "101101111101101", "111010010010111", "001001001101010",
+        "101101110101101", "100100100100111", "101111111101101", "110101101101101", "010101101101010",
+        "110101110100100", "010101101110011", "110101110101101", "011100010001110", "111010010010010",
+        "101101101101111", "101101101101010", "101101111111101", "101101010101101", "101101010010010",
+        "111001010100111"};
     static const char *const digits[10] = {
         "111101101101111", "010110010010111", "110001010100111", "110001010001110", "101101111001001",
         "111100110001110", "011100110101010", "111001010010010", "010101010101010", "010101011001110"};
@@ -129,7 +153,8 @@ static void write_text(uint8_t *rgb, int stride, int left, int top, const char *
 }
 
 /* Copies planes into the sheet; with a mask, its outer outline in red. */
-static void paste(const maker *m, uint8_t *rgb, int stride, int left, int top, const float *planes, const uint8_t *mask) {
+static void paste(const maker *m, uint8_t *rgb, int stride, int left, int top, const float *planes,
+                  const uint8_t *mask) {
     int w = m->set->width, h = m->set->height;
     for (int y = 0; y < h; y++)
         for (int x = 0; x < w; x++) {
@@ -176,8 +201,8 @@ static void draw_sheet(maker *m) {
             sn_defect what = make_sample(m, synthesis, (uint64_t)(row * set->columns + column));
             char title[128];
             snprintf(title, sizeof title, "%s %s %d%s opacity %.2f change %.2f %s", sn_shape_name(what.shape),
-                     sn_filling_name(what.fill), (int)what.size, what.visible == 0 ? " none" : "", (double)what.opacity,
-                     (double)what.contrast, what.on_object ? "object" : "");
+                     sn_filling_name(what.fill), (int)what.size, what.visible == 0 ? " none" : "",
+                     (double)what.opacity, (double)what.contrast, what.on_object ? "object" : "");
             int left = column * cell_w, top = row * cell_h;
             title[(cell_w - 8) / 8 < 127 ? (cell_w - 8) / 8 : 127] = '\0';
             write_text(rgb, stride, left + 2, top + 2, title);
@@ -187,7 +212,8 @@ static void draw_sheet(maker *m) {
         }
         sn_synthesis_destroy(synthesis);
     }
-    snarm_image sheet = {.pixels = rgb, .width = cell_w * set->columns, .height = cell_h * set->rows, .format = SNARM_RGB8};
+    snarm_image sheet = {
+        .pixels = rgb, .width = cell_w * set->columns, .height = cell_h * set->rows, .format = SNARM_RGB8};
     need(snarm_image_save_png(&sheet, set->out));
     free(rgb);
 }
@@ -198,12 +224,11 @@ static void save(const maker *m, const float *planes, int sample, const char *wh
     char *path;
     if (bytes == NULL || asprintf(&path, "%s/%04d%s.png", m->set->dump, sample, what) < 0)
         fail("no memory");
-    snarm_image image = {.pixels = bytes, .width = m->set->width, .height = m->set->height, .format = SNARM_RGB8};
+    snarm_image image = {
+        .pixels = bytes, .width = m->set->width, .height = m->set->height, .format = SNARM_RGB8};
     for (size_t i = 0; i < pixels; i++)
         for (size_t c = 0; c < 3; c++)
             bytes[3 * i + c] = to_byte(planes[c * pixels + i]);
-    if (planes == NULL)
-        fail("no picture");
     need(snarm_image_save_png(&image, path));
     free(bytes);
     free(path);
@@ -214,7 +239,8 @@ static void save_mask(const maker *m, int sample) {
     char *path;
     if (asprintf(&path, "%s/%04d_mask.png", m->set->dump, sample) < 0)
         fail("no memory");
-    snarm_image image = {.pixels = m->mask, .width = m->set->width, .height = m->set->height, .format = SNARM_GREY8};
+    snarm_image image = {
+        .pixels = m->mask, .width = m->set->width, .height = m->set->height, .format = SNARM_GREY8};
     for (size_t i = 0; i < pixels; i++)
         m->mask[i] = m->mask[i] != 0 ? 255 : 0;
     need(snarm_image_save_png(&image, path));
@@ -245,7 +271,8 @@ static void dump(maker *m) {
             printf(" %8d", tables[s][f]);
     }
     double n = m->set->count;
-    printf("\n%d without a defect, %d on objects, %.2f tries, mean area %.0f px, mean change %.3f, %.0f%% change below 0.12\n",
+    printf("\n%d without a defect, %d on objects, %.2f tries, mean area %.0f px, mean change %.3f, %.0f%% "
+           "change below 0.12\n",
            none, objects, tries / n, area / n, change / n, 100.0 * low / n);
     sn_synthesis_destroy(synthesis);
 }
@@ -302,14 +329,15 @@ static settings read_arguments(int count, char **words) {
 
 int main(int count, char **words) {
     settings set = read_arguments(count, words);
-    maker m = {.set = &set, .images = read_folder(set.images)};
+    maker m = {.set = &set};
+    need_folder(&m.images, set.images);
     folder textures = {0};
     snarm_image *decoded = NULL;
     sn_synthesis_options_default(&m.options, set.width, set.height);
     sn_synthesis_options_kinds(&m.options, set.kinds);
     m.options.subtle = set.subtle;
     if (set.textures != NULL) {
-        textures = read_folder(set.textures);
+        need_folder(&textures, set.textures);
         decoded = calloc((size_t)textures.count, sizeof *decoded);
         for (int i = 0; decoded != NULL && i < textures.count; i++)
             need(snarm_image_load(&decoded[i], textures.paths[i], NULL));
@@ -329,7 +357,7 @@ int main(int count, char **words) {
         dump(&m);
     else
         draw_sheet(&m);
-    printf("%.2f ms a sample\n", 1000.0 * m.seconds / m.made);
+    printf("%.2f ms of processor time a sample\n", 1000.0 * m.seconds / m.made);
     for (int i = 0; i < textures.count; i++)
         snarm_image_release(&decoded[i]);
     free(decoded);

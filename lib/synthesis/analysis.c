@@ -1,4 +1,5 @@
-/* What a good picture is like: grey or coloured, its tones, and whether it shows an object on a plain background. */
+/* What a good picture is like: grey or coloured, its tones, and whether it shows an object on a plain
+ * background. */
 #include "synthesis/parts.h"
 
 #include <stdlib.h>
@@ -56,11 +57,12 @@ static size_t border_place(const sn_canvas *canvas, int32_t i, int32_t count) {
 static float distance(const sn_canvas *canvas, const float colour[3], size_t at) {
     float d = 0.0f;
     for (int c = 0; c < 3; c++)
-        d = fmaxf(d, fabsf(canvas->good[(size_t)c * canvas->pixels + at] - colour[c]));
+        d = sn_max(d, fabsf(canvas->good[(size_t)c * canvas->pixels + at] - colour[c]));
     return d;
 }
 
-/* The border's median colour; the distance from it that most of the border keeps; false if the border is not plain. */
+/* The border's median colour; the distance from it that most of the border keeps; false if the border is not
+ * plain. */
 static bool find_background(sn_canvas *canvas, float *reach) {
     float samples[RIM_SAMPLES];
     for (int c = 0; c < 3; c++) {
@@ -72,7 +74,7 @@ static bool find_background(sn_canvas *canvas, float *reach) {
     for (int32_t i = 0; i < RIM_SAMPLES; i++)
         samples[i] = distance(canvas, canvas->background, border_place(canvas, i, RIM_SAMPLES));
     qsort(samples, RIM_SAMPLES, sizeof *samples, compare_floats);
-    *reach = fmaxf(0.06f, 2.5f * samples[RIM_SAMPLES * 3 / 4]);
+    *reach = sn_max(0.06f, 2.5f * samples[RIM_SAMPLES * 3 / 4]);
     return samples[RIM_SAMPLES * 3 / 4] < 0.05f && samples[RIM_SAMPLES * 17 / 20] < 0.12f;
 }
 
@@ -161,7 +163,8 @@ void sn_random_place(sn_canvas *canvas, float *x, float *y) {
         size_t at = (size_t)sn_rng_below(canvas->rng, canvas->pixels);
         *x = (float)(at % (size_t)canvas->width);
         *y = (float)(at / (size_t)canvas->width);
-        /* An object covers some percent at least: two hundred misses mean bad luck, not a search worth going on. */
+        /* An object covers some percent at least: two hundred misses mean bad luck, not a search worth going
+         * on. */
         if (anywhere || canvas->object[at] != 0 || tries == 200)
             return;
     }

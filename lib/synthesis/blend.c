@@ -20,7 +20,7 @@ static float full_contrast(const sn_canvas *canvas) {
             if (alpha <= 0.0f)
                 continue;
             for (int c = 0; c < 3; c++, at += canvas->pixels)
-                change = fmaxf(change, fabsf(canvas->fill[at] - canvas->good[at]));
+                change = sn_max(change, fabsf(canvas->fill[at] - canvas->good[at]));
             sum += (double)(alpha * change);
             weight += (double)alpha;
         }
@@ -30,7 +30,7 @@ static float full_contrast(const sn_canvas *canvas) {
 float sn_blend(sn_canvas *canvas, float contrast, float *dst) {
     float full = full_contrast(canvas), opacity = 1.0f;
     if (!canvas->opaque && full > contrast)
-        opacity = fmaxf(contrast / full, canvas->options->opacity_min);
+        opacity = sn_max(contrast / full, canvas->options->opacity_min);
     for (int c = 0; c < 3; c++)
         for (int32_t y = canvas->box.top; y < canvas->box.bottom; y++) {
             size_t line = (size_t)c * canvas->pixels + (size_t)y * (size_t)canvas->width;
@@ -38,7 +38,8 @@ float sn_blend(sn_canvas *canvas, float contrast, float *dst) {
             for (int32_t x = canvas->box.left; x < canvas->box.right; x++) {
                 size_t at = line + (size_t)x;
                 if (alpha[x] > 0.0f)
-                    dst[at] = sn_to_step(canvas->good[at] + opacity * alpha[x] * (canvas->fill[at] - canvas->good[at]));
+                    dst[at] = sn_to_step(canvas->good[at] +
+                                         opacity * alpha[x] * (canvas->fill[at] - canvas->good[at]));
             }
         }
     return opacity;

@@ -3,8 +3,8 @@
 
 #define PI 3.14159265f
 
-/* One shape of any outline: alpha is where 1 - |p| + roughness * noise is above 0, p the place in units of the half axes,
- * |p| = (|u|^power + |v|^power)^(1/power): 2 for ellipses, large for rectangles. */
+/* One shape of any outline: alpha is where 1 - |p| + roughness * noise is above 0, p the place in units of
+ * the half axes, |p| = (|u|^power + |v|^power)^(1/power): 2 for ellipses, large for rectangles. */
 typedef struct outline {
     float x, y, rx, ry, angle; /* centre, half axes in pixels */
     float power, roughness;
@@ -15,9 +15,10 @@ typedef struct outline {
 } outline;
 
 static void draw_outline(sn_canvas *canvas, const outline *o) {
-    float reach = fmaxf(o->rx, o->ry) * (1.0f + 1.2f * o->roughness) * (o->power > 2.0f ? 1.42f : 1.0f) + o->soft + 1.0f;
+    float reach = sn_max(o->rx, o->ry) * (1.0f + 1.2f * o->roughness) * (o->power > 2.0f ? 1.42f : 1.0f) +
+                  o->soft + 1.0f;
     sn_box box = sn_box_around(canvas, o->x, o->y, reach);
-    float c = cosf(o->angle), s = sinf(o->angle), small = fminf(o->rx, o->ry);
+    float c = cosf(o->angle), s = sinf(o->angle), small = sn_min(o->rx, o->ry);
     for (int32_t y = box.top; y < box.bottom; y++) {
         float *line = canvas->alpha + (size_t)y * (size_t)canvas->width;
         for (int32_t x = box.left; x < box.right; x++) {
@@ -68,8 +69,8 @@ void sn_draw_blob(sn_canvas *canvas) {
     make_axes(rng, &o, canvas->size, 3.0f);
     o.roughness = sn_between(rng, 0.4f, 1.6f);
     float cell = canvas->size * sn_log_between(rng, 0.25f, 0.9f);
-    o.noise = sn_noise_make(rng, fmaxf(cell, 3.0f), sn_log_between(rng, 1.0f, 4.0f), sn_between(rng, 0.0f, PI),
-                            1 + sn_pick(rng, 4));
+    o.noise = sn_noise_make(rng, sn_max(cell, 3.0f), sn_log_between(rng, 1.0f, 4.0f),
+                            sn_between(rng, 0.0f, PI), 1 + sn_pick(rng, 4));
     if (sn_chance(rng, 0.12f) && canvas->size > 16.0f)
         o.ring = sn_between(rng, 0.02f, 0.4f);
     draw_outline(canvas, &o);
@@ -79,18 +80,20 @@ void sn_draw_spots(sn_canvas *canvas) {
     sn_rng *rng = canvas->rng;
     /* The size is that of one; a cluster has smaller ones beside it. */
     int32_t count = sn_chance(rng, 0.55f) ? 1 : 2 + sn_pick(rng, 6);
-    float x, y, spread = canvas->size * sn_log_between(rng, 1.5f, 6.0f), stretch = sn_chance(rng, 0.7f) ? 1.4f : 3.0f;
+    float x, y, spread = canvas->size * sn_log_between(rng, 1.5f, 6.0f),
+                stretch = sn_chance(rng, 0.7f) ? 1.4f : 3.0f;
     sn_random_place(canvas, &x, &y);
     for (int32_t i = 0; i < count; i++) {
-        float size = i == 0 ? canvas->size : fmaxf(canvas->size * sn_between(rng, 0.4f, 0.9f), 3.0f);
-        outline o = {.x = x, .y = y, .power = 2.0f, .strong = 1.0f, .soft = sn_chance(rng, 0.3f) ? 0.5f * size : 1.2f};
+        float size = i == 0 ? canvas->size : sn_max(canvas->size * sn_between(rng, 0.4f, 0.9f), 3.0f);
+        outline o = {
+            .x = x, .y = y, .power = 2.0f, .strong = 1.0f, .soft = sn_chance(rng, 0.3f) ? 0.5f * size : 1.2f};
         if (i > 0) {
             o.x += spread * sn_rough_normal(rng), o.y += spread * sn_rough_normal(rng);
             o.strong = sn_between(rng, 0.6f, 1.0f);
         }
         make_axes(rng, &o, size, stretch);
         o.roughness = sn_between(rng, 0.0f, 0.5f);
-        o.noise = sn_noise_make(rng, fmaxf(0.6f * size, 3.0f), 1.0f, 0.0f, 2);
+        o.noise = sn_noise_make(rng, sn_max(0.6f * size, 3.0f), 1.0f, 0.0f, 2);
         draw_outline(canvas, &o);
     }
 }
@@ -127,11 +130,11 @@ void sn_draw_chip(sn_canvas *canvas) {
     bool frayed = sn_chance(rng, 0.45f);
     float ratio = sqrtf(frayed ? sn_log_between(rng, 2.0f, 6.0f) : sn_log_between(rng, 0.7f, 2.0f));
     o.rx = 0.5f * canvas->size * ratio * 1.2f;
-    o.ry = fmaxf(0.5f * canvas->size / ratio * 1.2f, 2.5f);
+    o.ry = sn_max(0.5f * canvas->size / ratio * 1.2f, 2.5f);
     o.angle += sn_between(rng, -0.25f, 0.25f);
     o.roughness = frayed ? sn_between(rng, 0.6f, 1.4f) : sn_between(rng, 0.2f, 0.8f);
     float cell = frayed ? sn_between(rng, 0.5f, 1.5f) * o.ry : sn_between(rng, 0.4f, 1.0f) * canvas->size;
-    o.noise = sn_noise_make(rng, fmaxf(cell, 3.0f), 1.0f, 0.0f, 3);
+    o.noise = sn_noise_make(rng, sn_max(cell, 3.0f), 1.0f, 0.0f, 3);
     draw_outline(canvas, &o);
     /* Material is missing inside the rim, or sticks out of it as a burr. */
     if (canvas->rim_count > 0)
@@ -146,18 +149,21 @@ void sn_draw_patch(sn_canvas *canvas) {
     if (sn_chance(rng, 0.4f))
         o.angle = 0.5f * PI * (float)sn_pick(rng, 2);
     o.roughness = sn_chance(rng, 0.5f) ? sn_between(rng, 0.0f, 0.3f) : 0.0f;
-    o.noise = sn_noise_make(rng, fmaxf(0.5f * canvas->size, 3.0f), 1.0f, 0.0f, 2);
+    o.noise = sn_noise_make(rng, sn_max(0.5f * canvas->size, 3.0f), 1.0f, 0.0f, 2);
     draw_outline(canvas, &o);
 }
 
 /* A ramp over the whole width of the picture: one side of a line, or a band along it. */
 static void draw_ramp(sn_canvas *canvas, float x, float y) {
     sn_rng *rng = canvas->rng;
-    float angle = sn_between(rng, 0.0f, 2.0f * PI), c = cosf(angle), s = sinf(angle), half = 0.5f * canvas->size;
+    float angle = sn_between(rng, 0.0f, 2.0f * PI), c = cosf(angle), s = sinf(angle),
+          half = 0.5f * canvas->size;
     bool band = sn_chance(rng, 0.5f);
     float ramp = half * sn_between(rng, 0.3f, 1.0f);
-    /* One side of the line: the line comes to lie so near to the picture's edge that the size is what is cut off. */
-    float far = fabsf(c) * (c > 0.0f ? (float)canvas->width - x : x) + fabsf(s) * (s > 0.0f ? (float)canvas->height - y : y);
+    /* One side of the line: the line comes to lie so near to the picture's edge that the size is what is cut
+     * off. */
+    float far = fabsf(c) * (c > 0.0f ? (float)canvas->width - x : x) +
+                fabsf(s) * (s > 0.0f ? (float)canvas->height - y : y);
     float start = band ? -half : far - 2.0f * half;
     sn_noise noise = sn_noise_make(rng, 2.0f * canvas->size, 1.5f, angle, 1);
     canvas->box = (sn_box){0, 0, canvas->width, canvas->height};
@@ -183,9 +189,10 @@ void sn_draw_region(sn_canvas *canvas) {
         outline o = {.x = x, .y = y, .power = 2.0f, .strong = 1.0f};
         make_axes(rng, &o, canvas->size, 3.0f);
         o.roughness = sn_between(rng, 0.2f, 0.9f);
-        o.soft = fminf(o.rx, o.ry) * sn_between(rng, 0.3f, 1.2f);
-        o.noise = sn_noise_make(rng, canvas->size * sn_between(rng, 0.3f, 0.8f), sn_log_between(rng, 1.0f, 3.0f),
-                                sn_between(rng, 0.0f, PI), 1 + sn_pick(rng, 3));
+        o.soft = sn_min(o.rx, o.ry) * sn_between(rng, 0.3f, 1.2f);
+        o.noise =
+            sn_noise_make(rng, canvas->size * sn_between(rng, 0.3f, 0.8f), sn_log_between(rng, 1.0f, 3.0f),
+                          sn_between(rng, 0.0f, PI), 1 + sn_pick(rng, 3));
         draw_outline(canvas, &o);
     }
     if (canvas->has_object && sn_chance(rng, 0.8f))

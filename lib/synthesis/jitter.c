@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* The largest dimension of the mirror's error is half a pixel, so angles and shifts of 0 copy the picture exactly. */
+/* With amounts of 0 the picture is copied, or mirrored, exactly. */
 static void move(sn_canvas *canvas, const float *src, float *dst) {
     const sn_synthesis_options *o = canvas->options;
     sn_rng *rng = canvas->rng;
@@ -13,7 +13,8 @@ static void move(sn_canvas *canvas, const float *src, float *dst) {
     float dy = sn_between(rng, -o->shift, o->shift) * (float)canvas->height;
     bool flip_x = o->flip_x && sn_chance(rng, 0.5f), flip_y = o->flip_y && sn_chance(rng, 0.5f);
     float cx = 0.5f * (float)(canvas->width - 1), cy = 0.5f * (float)(canvas->height - 1);
-    sn_affine map = sn_affine_make(angle, flip_x ? -scale : scale, flip_y ? -scale : scale, cx, cy, cx + dx, cy + dy);
+    sn_affine map =
+        sn_affine_make(angle, flip_x ? -scale : scale, flip_y ? -scale : scale, cx, cy, cx + dx, cy + dy);
     sn_sample_planes(canvas, src, &map, (sn_box){0, 0, canvas->width, canvas->height}, dst);
 }
 
@@ -34,7 +35,8 @@ void sn_jitter(sn_canvas *canvas, const float *src, float *dst) {
     move(canvas, src, dst);
     if (sn_chance(rng, 0.25f) && o->blur > 0.0f)
         soften(canvas, sn_between(rng, 0.0f, o->blur), dst);
-    float offset = sn_between(rng, -o->brightness, o->brightness), gain = 1.0f + sn_between(rng, -o->contrast, o->contrast);
+    float offset = sn_between(rng, -o->brightness, o->brightness),
+          gain = 1.0f + sn_between(rng, -o->contrast, o->contrast);
     float noise = sn_chance(rng, 0.25f) ? sn_between(rng, 0.0f, o->noise) : 0.0f;
     double sum = 0.0;
     for (size_t i = 0; i < 3 * pixels; i++)

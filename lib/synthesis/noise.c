@@ -37,9 +37,8 @@ static inline float fade(float t) {
 }
 
 static float octave(float x, float y, uint32_t seed) {
-    float fx = floorf(x), fy = floorf(y);
-    int32_t ix = (int32_t)fx, iy = (int32_t)fy;
-    float u = x - fx, v = y - fy;
+    int32_t ix = sn_floor(x), iy = sn_floor(y);
+    float u = x - (float)ix, v = y - (float)iy;
     float a = slope(sn_hash(ix, iy, seed), u, v), b = slope(sn_hash(ix + 1, iy, seed), u - 1.0f, v);
     float c = slope(sn_hash(ix, iy + 1, seed), u, v - 1.0f);
     float d = slope(sn_hash(ix + 1, iy + 1, seed), u - 1.0f, v - 1.0f);

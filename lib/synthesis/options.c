@@ -6,18 +6,20 @@
 #include <math.h>
 
 static const char *const shape_names[SN_SHAPE_COUNT] = {
-    [SN_SHAPE_BLOB] = "blob", [SN_SHAPE_SPOTS] = "spots", [SN_SHAPE_SCRATCH] = "scratch", [SN_SHAPE_CRACK] = "crack",
-    [SN_SHAPE_CHIP] = "chip", [SN_SHAPE_PATCH] = "patch", [SN_SHAPE_REGION] = "region",
+    [SN_SHAPE_BLOB] = "blob",     [SN_SHAPE_SPOTS] = "spots", [SN_SHAPE_SCRATCH] = "scratch",
+    [SN_SHAPE_CRACK] = "crack",   [SN_SHAPE_CHIP] = "chip",   [SN_SHAPE_PATCH] = "patch",
+    [SN_SHAPE_REGION] = "region",
 };
 
 static const char *const fill_names[SN_FILL_COUNT] = {
-    [SN_FILL_PLAIN] = "plain", [SN_FILL_TONE] = "tone",       [SN_FILL_PATTERN] = "pattern", [SN_FILL_TEXTURE] = "texture",
-    [SN_FILL_COPY] = "copy",   [SN_FILL_SHUFFLE] = "shuffle", [SN_FILL_SMEAR] = "smear",     [SN_FILL_COLOUR] = "colour",
-    [SN_FILL_WARP] = "warp",   [SN_FILL_RELIEF] = "relief",
+    [SN_FILL_PLAIN] = "plain",     [SN_FILL_TONE] = "tone",     [SN_FILL_PATTERN] = "pattern",
+    [SN_FILL_TEXTURE] = "texture", [SN_FILL_COPY] = "copy",     [SN_FILL_SHUFFLE] = "shuffle",
+    [SN_FILL_SMEAR] = "smear",     [SN_FILL_COLOUR] = "colour", [SN_FILL_WARP] = "warp",
+    [SN_FILL_RELIEF] = "relief",
 };
 
-/* Rows in the order of sn_shape, columns in that of sn_filling. Thin lines have no room for a texture, nothing large is
- * ever plain, and so on. */
+/* Rows in the order of sn_shape, columns in that of sn_filling. Thin lines have no room for a texture,
+ * nothing large is ever plain, and so on. */
 static const float suits[SN_SHAPE_COUNT][SN_FILL_COUNT] = {
     /*               plain  tone pattern texture copy shuffle smear colour warp relief */
     /* blob    */ {0.7f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 0.7f, 0.7f, 0.7f, 0.5f},
@@ -26,7 +28,7 @@ static const float suits[SN_SHAPE_COUNT][SN_FILL_COUNT] = {
     /* crack   */ {1.5f, 1.0f, 0.2f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.7f},
     /* chip    */ {1.2f, 0.7f, 0.7f, 0.5f, 0.8f, 0.3f, 0.4f, 0.2f, 0.7f, 0.3f},
     /* patch   */ {0.5f, 0.7f, 1.0f, 1.0f, 1.0f, 0.7f, 0.7f, 0.5f, 0.3f, 0.2f},
-    /* region  */ {0.0f, 1.5f, 0.5f, 0.3f, 0.0f, 0.0f, 0.7f, 0.8f, 0.4f, 0.0f},
+    /* region  */ {0.0f, 1.5f, 0.5f, 0.3f, 0.0f, 0.0f, 0.5f, 0.8f, 0.2f, 0.0f},
 };
 
 const char *sn_shape_name(sn_shape shape) {
@@ -76,7 +78,9 @@ void sn_synthesis_options_kinds(sn_synthesis_options *options, sn_kinds kinds) {
     for (int shape = 0; shape < SN_SHAPE_COUNT; shape++) {
         bool held_shape = shape == SN_SHAPE_CRACK || shape == SN_SHAPE_PATCH;
         uint32_t training = held_shape ? 0 : all & ~held;
-        options->pairs[shape] = kinds == SN_KINDS_ALL ? all : kinds == SN_KINDS_TRAINING ? training : all & ~training;
+        options->pairs[shape] = kinds == SN_KINDS_ALL        ? all
+                                : kinds == SN_KINDS_TRAINING ? training
+                                                             : all & ~training;
     }
 }
 
@@ -89,8 +93,8 @@ float sn_pair_weight(const sn_synthesis_options *options, int shape, int fill) {
 static snarm_status check_number(float value, float low, float high, const char *name) {
     if (value >= low && value <= high)
         return SNARM_OK;
-    return sn_error(SNARM_ERROR_ARGUMENT, "sn_synthesis_create: %s is %g, expected %g..%g", name, (double)value, (double)low,
-                    (double)high);
+    return sn_error(SNARM_ERROR_ARGUMENT, "sn_synthesis_create: %s is %g, expected %g..%g", name,
+                    (double)value, (double)low, (double)high);
 }
 
 static snarm_status check_weights(const sn_synthesis_options *o) {
@@ -104,15 +108,19 @@ static snarm_status check_weights(const sn_synthesis_options *o) {
             sum += sn_pair_weight(o, shape, fill);
     if (sum > 0.0f)
         return SNARM_OK;
-    return sn_error(SNARM_ERROR_ARGUMENT, "sn_synthesis_create: pairs and weights leave no kind of defect, expected one");
+    return sn_error(SNARM_ERROR_ARGUMENT,
+                    "sn_synthesis_create: pairs and weights leave no kind of defect, expected one");
 }
 
 snarm_status sn_synthesis_options_check(const sn_synthesis_options *o) {
-    if (o->width < SN_SIDE_MIN || o->width > SN_SIDE_MAX || o->height < SN_SIDE_MIN || o->height > SN_SIDE_MAX)
-        return sn_error(SNARM_ERROR_ARGUMENT, "sn_synthesis_create: width x height is %d x %d, expected sides of %d..%d",
+    if (o->width < SN_SIDE_MIN || o->width > SN_SIDE_MAX || o->height < SN_SIDE_MIN ||
+        o->height > SN_SIDE_MAX)
+        return sn_error(SNARM_ERROR_ARGUMENT,
+                        "sn_synthesis_create: width x height is %d x %d, expected sides of %d..%d",
                         (int)o->width, (int)o->height, (int)SN_SIDE_MIN, (int)SN_SIDE_MAX);
     if (o->feather < 0 || o->feather > 8)
-        return sn_error(SNARM_ERROR_ARGUMENT, "sn_synthesis_create: feather is %d, expected 0..8", (int)o->feather);
+        return sn_error(SNARM_ERROR_ARGUMENT, "sn_synthesis_create: feather is %d, expected 0..8",
+                        (int)o->feather);
     if (o->texture_count > 0 && o->textures == NULL)
         return sn_error(SNARM_ERROR_ARGUMENT, "sn_synthesis_create: textures is NULL, expected %zu pictures",
                         o->texture_count);

@@ -25,22 +25,22 @@ typedef struct sn_canvas {
     const float *good, *other;
 
     /* Known of the good picture (analysis.c). */
-    bool grey;          /* the three channels are equal */
-    bool colourless;    /* nearly so */
-    bool has_object;    /* on a plain background */
+    bool grey;       /* the three channels are equal */
+    bool colourless; /* nearly so */
+    bool has_object; /* on a plain background */
     float background[3];
     float dark[3], light[3]; /* colours of a dark and of a light place */
-    uint8_t *object;    /* (h, w), 1 on the object; all 1 without one */
-    int32_t *rim;       /* the object's pixels that touch the background */
+    uint8_t *object;         /* (h, w), 1 on the object; all 1 without one */
+    int32_t *rim;            /* the object's pixels that touch the background */
     int32_t rim_count;
 
     /* The defect being made. */
     sn_shape shape;
-    float size;         /* pixels */
-    float *alpha;       /* (h, w): how much of the filling is seen; 0 outside box */
+    float size;   /* pixels */
+    float *alpha; /* (h, w): how much of the filling is seen; 0 outside box */
     sn_box box;
-    float *fill;        /* (3, h, w), valid inside box */
-    bool opaque;        /* the filling goes over into the picture by itself: blend it in whole */
+    float *fill; /* (3, h, w), valid inside box */
+    bool opaque; /* the filling goes over into the picture by itself: blend it in whole */
 
     float *plane[SN_CANVAS_PLANES]; /* (h, w) each, for anything */
     int32_t *stack;                 /* h * w */
@@ -63,24 +63,29 @@ void sn_fill(sn_canvas *canvas, sn_filling filling);
 /* patterns.c: SN_FILL_PATTERN. */
 void sn_fill_pattern(sn_canvas *canvas);
 
-/* blend.c: softens the edges of alpha; dst = good with the filling at an opacity chosen for the wanted contrast, which is
- * handed back. dst is good before. */
+/* blend.c: softens the edges of alpha; dst = good with the filling at an opacity chosen for the wanted
+ * contrast, which is handed back. dst is good before. */
 void sn_feather(sn_canvas *canvas, int32_t radius);
 float sn_blend(sn_canvas *canvas, float contrast, float *dst);
 
-/* visible.c: sets mask (all 0 before) where dst visibly differs from good; the number of such pixels, their bounds in
- * *bounds, their mean change in *contrast, and the share of the shape's area that they are in *share. */
-int32_t sn_visible(sn_canvas *canvas, const float *dst, uint8_t *mask, sn_box *bounds, float *contrast, float *share);
+/* visible.c: sets mask (all 0 before) where dst visibly differs from good; the number of such pixels, their
+ * bounds in *bounds, their mean change in *contrast, and in *share how much of the shape is seen by itself,
+ * not only as the fading end of what is. */
+int32_t sn_visible(sn_canvas *canvas, const float *dst, uint8_t *mask, sn_box *bounds, float *contrast,
+                   float *share);
 
 /* jitter.c */
 void sn_jitter(sn_canvas *canvas, const float *src, float *dst);
+
+/* How rough the good picture is where the shape is: the mean deviation from the mean of small windows. */
+float sn_roughness(sn_canvas *canvas);
 
 /* A random place for a defect: mostly on the object, where there is one. */
 void sn_random_place(sn_canvas *canvas, float *x, float *y);
 
 /* sampling.c */
-/* Means over (2 radius + 1)^2 windows inside the box, cut off at its border; stride is the canvas's width. src and dst may
- * be the same plane; uses plane[5]. */
+/* Means over (2 radius + 1)^2 windows inside the box, cut off at its border; stride is the canvas's width.
+ * src and dst may be the same plane; uses plane[5]. */
 void sn_box_mean(sn_canvas *canvas, const float *src, float *dst, sn_box box, int32_t radius);
 /* The box grown by so many pixels, inside the picture. */
 sn_box sn_box_grow(const sn_canvas *canvas, sn_box box, int32_t by);
@@ -94,15 +99,18 @@ typedef struct sn_affine {
 } sn_affine;
 /* Turned by angle and scaled around (cx, cy), which is taken from (sx, sy). */
 sn_affine sn_affine_make(float angle, float scale_x, float scale_y, float cx, float cy, float sx, float sy);
-/* Bilinear, beyond the borders mirrored. src and dst are (3, height, width); only the box of dst is written. */
-void sn_sample_planes(const sn_canvas *canvas, const float *src, const sn_affine *map, sn_box box, float *dst);
+/* Bilinear, beyond the borders mirrored. src and dst are (3, height, width); only the box of dst is written.
+ */
+void sn_sample_planes(const sn_canvas *canvas, const float *src, const sn_affine *map, sn_box box,
+                      float *dst);
 /* The same from a picture of any format; samples / 255. */
-void sn_sample_image(const sn_canvas *canvas, const snarm_image *image, const sn_affine *map, sn_box box, float *dst);
+void sn_sample_image(const sn_canvas *canvas, const snarm_image *image, const sn_affine *map, sn_box box,
+                     float *dst);
 /* One place of (3, height, width) planes. */
 void sn_sample_at(const sn_canvas *canvas, const float *src, float x, float y, float out[3]);
 
-/* noise.c: gradient noise in octaves, about -1..1 with standard deviation near 0.35; its cells are turned and of
- * different size in the two directions. */
+/* noise.c: gradient noise in octaves, about -1..1 with standard deviation near 0.35; its cells are turned and
+ * of different size in the two directions. */
 typedef struct sn_noise {
     uint32_t seed;
     int32_t octaves;
@@ -114,6 +122,14 @@ sn_noise sn_noise_make(sn_rng *rng, float cell, float stretch, float angle, int3
 float sn_noise_at(const sn_noise *noise, float x, float y);
 /* Well mixed bits of two integers and a seed. */
 uint32_t sn_hash(int32_t x, int32_t y, uint32_t seed);
+
+/* fmaxf and fminf are calls too, for the sake of what is not a number. */
+static inline float sn_max(float a, float b) {
+    return a > b ? a : b;
+}
+static inline float sn_min(float a, float b) {
+    return a < b ? a : b;
+}
 
 /* Chance. */
 static inline float sn_between(sn_rng *rng, float low, float high) {
@@ -146,7 +162,13 @@ static inline float sn_smooth01(float value) {
 }
 /* On the steps of 8-bit pictures. */
 static inline float sn_to_step(float value) {
-    return floorf(sn_clamp01(value) * 255.0f + 0.5f) / 255.0f;
+    return (float)(int32_t)(sn_clamp01(value) * 255.0f + 0.5f) / 255.0f;
+}
+/* The whole number below, of values that int32_t holds: without SSE 4.1 floorf is a call, and this is done
+ * for every pixel. */
+static inline int32_t sn_floor(float value) {
+    int32_t whole = (int32_t)value;
+    return whole - (value < (float)whole);
 }
 
 #endif

@@ -1,27 +1,39 @@
-/* Textures made here, for where the user has none: a value 0..1 at every pixel, which goes from one colour to another. */
+/* Textures made here, for where the user has none: a value 0..1 at every pixel, which goes from one colour to
+ * another. */
 #include "synthesis/parts.h"
 
 #define PI 3.14159265f
 
-typedef enum pattern_kind { NOISE, STRIPES, CELLS, GRADIENT, SPECKLE, FIBRES, MESH, PATTERN_COUNT } pattern_kind;
+/* The first ones without hard edges: those that large regions take. */
+typedef enum pattern_kind {
+    NOISE,
+    GRADIENT,
+    FIBRES,
+    STRIPES,
+    CELLS,
+    SPECKLE,
+    MESH,
+    PATTERN_COUNT
+} pattern_kind;
 
 typedef struct pattern {
     pattern_kind kind;
     sn_noise noise;
-    float cell;         /* pixels across its largest detail */
-    float c, s;         /* direction */
-    float hard;         /* how sharply values go from 0 to 1 */
-    float bend;         /* of stripes, by the noise */
+    float cell; /* pixels across its largest detail */
+    float c, s; /* direction */
+    float hard; /* how sharply values go from 0 to 1 */
+    float bend; /* of stripes, by the noise */
     uint32_t seed;
-    bool rims;          /* cells: dark seams rather than flat cells */
+    bool rims; /* cells: dark seams rather than flat cells */
 } pattern;
 
 static pattern make_pattern(sn_canvas *canvas) {
     sn_rng *rng = canvas->rng;
-    pattern p = {.kind = (pattern_kind)sn_pick(rng, PATTERN_COUNT), .seed = (uint32_t)sn_rng_next(rng)};
+    int32_t kinds = canvas->shape == SN_SHAPE_REGION ? STRIPES : PATTERN_COUNT;
+    pattern p = {.kind = (pattern_kind)sn_pick(rng, kinds), .seed = (uint32_t)sn_rng_next(rng)};
     float angle = sn_between(rng, 0.0f, PI), stretch = 1.0f;
     int32_t octaves = 1 + sn_pick(rng, 4);
-    p.cell = sn_log_between(rng, 3.0f, fmaxf(0.6f * canvas->size, 6.0f));
+    p.cell = sn_log_between(rng, 3.0f, sn_max(0.6f * canvas->size, 6.0f));
     if (p.kind == SPECKLE)
         p.cell = sn_log_between(rng, 1.0f, 4.0f);
     if (p.kind == FIBRES)
@@ -32,7 +44,11 @@ static pattern make_pattern(sn_canvas *canvas) {
     p.hard = sn_log_between(rng, 0.8f, 6.0f);
     p.bend = sn_chance(rng, 0.5f) ? 0.0f : sn_between(rng, 0.1f, 0.8f);
     p.rims = sn_chance(rng, 0.5f);
-    p.noise = sn_noise_make(rng, fmaxf(p.kind == FIBRES ? 2.5f * p.cell : p.kind == STRIPES ? 4.0f * p.cell : p.cell, 2.0f),
+    p.noise = sn_noise_make(rng,
+                            sn_max(p.kind == FIBRES    ? 2.5f * p.cell
+                                   : p.kind == STRIPES ? 4.0f * p.cell
+                                                       : p.cell,
+                                   2.0f),
                             stretch, angle, octaves);
     return p;
 }
@@ -40,12 +56,13 @@ static pattern make_pattern(sn_canvas *canvas) {
 /* Squared distances to the nearest two of one point in every cell of a grid. */
 static float cells_at(const pattern *p, float x, float y) {
     float u = x / p->cell, v = y / p->cell, first = 1e9f, second = 1e9f;
-    int32_t iu = (int32_t)floorf(u), iv = (int32_t)floorf(v);
+    int32_t iu = sn_floor(u), iv = sn_floor(v);
     uint32_t nearest = 0;
     for (int32_t j = iv - 1; j <= iv + 1; j++)
         for (int32_t i = iu - 1; i <= iu + 1; i++) {
             uint32_t h = sn_hash(i, j, p->seed);
-            float dx = (float)i + (float)(h & 0xff) / 255.0f - u, dy = (float)j + (float)(h >> 8 & 0xff) / 255.0f - v;
+            float dx = (float)i + (float)(h & 0xff) / 255.0f - u,
+                  dy = (float)j + (float)(h >> 8 & 0xff) / 255.0f - v;
             float d = dx * dx + dy * dy;
             if (d < first)
                 second = first, first = d, nearest = h;
@@ -68,15 +85,16 @@ static float value_at(const pattern *p, float x, float y) {
     case CELLS:
         return cells_at(p, x, y);
     case GRADIENT:
-        return 0.5f + 0.5f * sinf((p->c * x + p->s * y) / (3.0f * p->cell)) + 0.2f * sn_noise_at(&p->noise, x, y);
+        return 0.5f + 0.5f * sinf((p->c * x + p->s * y) / (3.0f * p->cell)) +
+               0.2f * sn_noise_at(&p->noise, x, y);
     case SPECKLE: {
-        uint32_t h = sn_hash((int32_t)floorf(x / p->cell), (int32_t)floorf(y / p->cell), p->seed);
+        uint32_t h = sn_hash(sn_floor(x / p->cell), sn_floor(y / p->cell), p->seed);
         float t = (float)(h & 0xffff) / 65535.0f;
         return p->rims ? t : sn_smooth01((t - 0.7f) * 5.0f);
     }
     case MESH: {
         float u = sinf((p->c * x + p->s * y) * PI / p->cell), v = sinf((p->c * y - p->s * x) * PI / p->cell);
-        return sn_clamp01(0.5f + 0.5f * p->hard * (p->rims ? u * v : fmaxf(u, v) - 0.5f));
+        return sn_clamp01(0.5f + 0.5f * p->hard * (p->rims ? u * v : sn_max(u, v) - 0.5f));
     }
     case NOISE:
     case FIBRES:
@@ -92,7 +110,8 @@ static void draw_colour(sn_canvas *canvas, bool own, float colour[3]) {
     size_t at = (size_t)sn_rng_below(rng, canvas->pixels);
     float gain = sn_log_between(rng, 0.5f, 1.8f);
     for (int c = 0; c < 3; c++)
-        colour[c] = own ? sn_clamp01(canvas->good[(size_t)c * canvas->pixels + at] * gain) : (float)sn_rng_uniform(rng);
+        colour[c] = own ? sn_clamp01(canvas->good[(size_t)c * canvas->pixels + at] * gain)
+                        : (float)sn_rng_uniform(rng);
 }
 
 void sn_fill_pattern(sn_canvas *canvas) {

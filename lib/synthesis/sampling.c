@@ -32,17 +32,15 @@ void sn_box_join(sn_box *box, sn_box other) {
     box->bottom = box->bottom > other.bottom ? box->bottom : other.bottom;
 }
 
-/* Sums slide along, so that the radius costs nothing; rows first, then columns row by row. */
-void sn_box_mean(sn_canvas *canvas, const float *src, float *dst, sn_box box, int32_t radius) {
-    int32_t columns = box.right - box.left, rows = box.bottom - box.top;
-    if (columns <= 0 || rows <= 0)
-        return;
-    size_t width = (size_t)canvas->width;
-    float *between = canvas->plane[SN_CANVAS_PLANES - 1];
-    for (int32_t y = 0; y < rows; y++) {
-        const float *line = src + (size_t)(box.top + y) * width + box.left;
-        float *out = between + (size_t)y * width;
-        /* double: a running sum in float would drift along the row. */
+/* Sums of 2 radius + 1 numbers of a row, fewer at its ends, as means. Few are added up side by side; for many
+ * the sum slides along, in double, since in float it would drift. */
+static void row_means(const float *line, float *restrict out, int32_t columns, int32_t radius) {
+    if (radius <= 3) {
+        memset(out, 0, (size_t)columns * sizeof *out);
+        for (int32_t k = -radius; k <= radius; k++)
+            for (int32_t x = k < 0 ? -k : 0, end = k > 0 ? columns - k : columns; x < end; x++)
+                out[x] += line[x + k];
+    } else {
         double sum = 0.0;
         for (int32_t x = 0; x < columns && x < radius; x++)
             sum += (double)line[x];
@@ -51,13 +49,35 @@ void sn_box_mean(sn_canvas *canvas, const float *src, float *dst, sn_box box, in
                 sum += (double)line[x + radius];
             if (x - radius - 1 >= 0)
                 sum -= (double)line[x - radius - 1];
-            int32_t count = (x + radius < columns ? x + radius : columns - 1) - (x > radius ? x - radius : 0) + 1;
-            out[x] = (float)sum / (float)count;
+            out[x] = (float)sum;
         }
     }
+    float share = 1.0f / (float)(2 * radius + 1);
+    for (int32_t x = 0; x < columns; x++) {
+        if (x == radius) /* whole windows need no counting */
+            for (; x < columns - radius; x++)
+                out[x] *= share;
+        if (x == columns)
+            break;
+        int32_t last = x + radius < columns ? x + radius : columns - 1, first = x > radius ? x - radius : 0;
+        out[x] /= (float)(last - first + 1);
+    }
+}
+
+/* Rows first, then columns row by row. */
+void sn_box_mean(sn_canvas *canvas, const float *src, float *dst, sn_box box, int32_t radius) {
+    int32_t columns = box.right - box.left, rows = box.bottom - box.top;
+    if (columns <= 0 || rows <= 0)
+        return;
+    size_t width = (size_t)canvas->width;
+    float *between = canvas->plane[SN_CANVAS_PLANES - 1];
+    for (int32_t y = 0; y < rows; y++)
+        row_means(src + (size_t)(box.top + y) * width + box.left, between + (size_t)y * width, columns,
+                  radius);
     for (int32_t y = 0; y < rows; y++) {
         int32_t first = y > radius ? y - radius : 0, last = y + radius < rows ? y + radius : rows - 1;
-        float *out = dst + (size_t)(box.top + y) * width + box.left, share = 1.0f / (float)(last - first + 1);
+        float *restrict out = dst + (size_t)(box.top + y) * width + box.left;
+        float share = 1.0f / (float)(last - first + 1);
         memset(out, 0, (size_t)columns * sizeof *out);
         for (int32_t i = first; i <= last; i++) {
             const float *line = between + (size_t)i * width;
@@ -77,7 +97,8 @@ sn_affine sn_affine_make(float angle, float scale_x, float scale_y, float cx, fl
     return map;
 }
 
-/* The two neighbours of a coordinate along a side of so many pixels, mirrored at its ends, and the second's share. */
+/* The two neighbours of a coordinate along a side of so many pixels, mirrored at its ends, and the second's
+ * share. */
 typedef struct neighbours {
     int32_t first, second;
     float share;
@@ -96,11 +117,11 @@ static int32_t mirror(int32_t at, int32_t count) {
 static inline neighbours neighbours_of(float at, int32_t count) {
     /* Beyond any place that a turned picture of 65,500 pixels needs; keeps the conversion defined. */
     at = at > -1e6f ? at < 1e6f ? at : 1e6f : -1e6f;
-    float whole = floorf(at);
-    int32_t first = (int32_t)whole;
+    int32_t first = sn_floor(at);
+    float share = at - (float)first;
     if (first >= 0 && first + 1 < count)
-        return (neighbours){first, first + 1, at - whole};
-    return (neighbours){mirror(first, count), mirror(first + 1, count), at - whole};
+        return (neighbours){first, first + 1, share};
+    return (neighbours){mirror(first, count), mirror(first + 1, count), share};
 }
 
 static inline float mix(float a, float b, float share) {
@@ -112,23 +133,26 @@ void sn_sample_at(const sn_canvas *canvas, const float *src, float x, float y, f
     const float *upper = src + (size_t)v.first * (size_t)canvas->width;
     const float *lower = src + (size_t)v.second * (size_t)canvas->width;
     for (int c = 0; c < 3; c++, upper += canvas->pixels, lower += canvas->pixels)
-        out[c] = mix(mix(upper[h.first], upper[h.second], h.share), mix(lower[h.first], lower[h.second], h.share),
-                     v.share);
+        out[c] = mix(mix(upper[h.first], upper[h.second], h.share),
+                     mix(lower[h.first], lower[h.second], h.share), v.share);
 }
 
-void sn_sample_planes(const sn_canvas *canvas, const float *src, const sn_affine *map, sn_box box, float *dst) {
+void sn_sample_planes(const sn_canvas *canvas, const float *src, const sn_affine *map, sn_box box,
+                      float *dst) {
     for (int32_t y = box.top; y < box.bottom; y++) {
         float *out = dst + (size_t)y * (size_t)canvas->width;
         for (int32_t x = box.left; x < box.right; x++) {
             float pixel[3], fx = (float)x, fy = (float)y;
-            sn_sample_at(canvas, src, map->xx * fx + map->xy * fy + map->x0, map->yx * fx + map->yy * fy + map->y0,
-                         pixel);
-            out[x] = pixel[0], out[canvas->pixels + (size_t)x] = pixel[1], out[2 * canvas->pixels + (size_t)x] = pixel[2];
+            sn_sample_at(canvas, src, map->xx * fx + map->xy * fy + map->x0,
+                         map->yx * fx + map->yy * fy + map->y0, pixel);
+            out[x] = pixel[0], out[canvas->pixels + (size_t)x] = pixel[1],
+            out[2 * canvas->pixels + (size_t)x] = pixel[2];
         }
     }
 }
 
-void sn_sample_image(const sn_canvas *canvas, const snarm_image *image, const sn_affine *map, sn_box box, float *dst) {
+void sn_sample_image(const sn_canvas *canvas, const snarm_image *image, const sn_affine *map, sn_box box,
+                     float *dst) {
     int bytes = sn_image_pixel_bytes(image->format);
     /* Where red, green and blue lie in a pixel. */
     int place[3] = {0, 1, 2};

@@ -34,7 +34,8 @@ static snarm_status canvas_create(void **out, const void *owner) {
     canvas->pixels = (size_t)canvas->width * (size_t)canvas->height;
     size_t planes = 1 + 3 + SN_CANVAS_PLANES;
     snarm_status status;
-    SN_GOTO(status, sn_alloc_zeroed(&canvas->alpha, canvas->pixels * planes, sizeof(float), "synthesis"), fail);
+    SN_GOTO(status, sn_alloc_zeroed(&canvas->alpha, canvas->pixels * planes, sizeof(float), "synthesis"),
+            fail);
     SN_GOTO(status, sn_alloc(&canvas->stack, canvas->pixels * 2, sizeof(int32_t), "synthesis"), fail);
     SN_GOTO(status, sn_alloc(&canvas->object, canvas->pixels, 1, "synthesis"), fail);
     canvas->fill = canvas->alpha + canvas->pixels;
@@ -86,7 +87,8 @@ snarm_status sn_synthesis_jitter(const sn_synthesis *synthesis, sn_rng *rng, con
     return SNARM_OK;
 }
 
-/* The place at which a share of the sum of weights is reached; the last one above 0 takes what rounding leaves. */
+/* The place at which a share of the sum of weights is reached; the last one above 0 takes what rounding
+ * leaves. */
 static int choose(sn_rng *rng, const float *weights, int count) {
     float sum = 0.0f;
     int last = -1;
@@ -104,8 +106,8 @@ static int choose(sn_rng *rng, const float *weights, int count) {
     return last;
 }
 
-/* First the shape, in proportion to its weight as long as any filling goes with it, then the filling: a shape with few
- * fillings is drawn as often as the others. false: none suits this picture. */
+/* First the shape, in proportion to its weight as long as any filling goes with it, then the filling: a shape
+ * with few fillings is drawn as often as the others. false: none suits this picture. */
 static bool choose_pair(const sn_canvas *canvas, sn_shape *shape, sn_filling *fill) {
     float shapes[SN_SHAPE_COUNT], fills[SN_SHAPE_COUNT][SN_FILL_COUNT];
     for (int s = 0; s < SN_SHAPE_COUNT; s++) {
@@ -126,20 +128,21 @@ static bool choose_pair(const sn_canvas *canvas, sn_shape *shape, sn_filling *fi
 
 static float draw_size(const sn_canvas *canvas, sn_shape shape) {
     const sn_synthesis_options *o = canvas->options;
-    float low = o->size_min, high = fmaxf(o->size_max * sqrtf((float)canvas->pixels), low);
+    float low = o->size_min, high = sn_max(o->size_max * sqrtf((float)canvas->pixels), low);
     if (shape == SN_SHAPE_SCRATCH || shape == SN_SHAPE_CRACK)
         low *= 1.5f, high *= 2.0f;
     if (shape == SN_SHAPE_REGION)
         low = 0.6f * high, high *= 2.5f;
     if (shape == SN_SHAPE_SPOTS)
-        high = fminf(high, 4.0f * low);
-    return sn_log_between(canvas->rng, low, fmaxf(high, low));
+        high = sn_min(high, 4.0f * low);
+    return sn_log_between(canvas->rng, low, sn_max(high, low));
 }
 
 static void draw_shape(sn_canvas *canvas) {
     static void (*const shapes[SN_SHAPE_COUNT])(sn_canvas *) = {
-        [SN_SHAPE_BLOB] = sn_draw_blob,   [SN_SHAPE_SPOTS] = sn_draw_spots, [SN_SHAPE_SCRATCH] = sn_draw_scratch,
-        [SN_SHAPE_CRACK] = sn_draw_crack, [SN_SHAPE_CHIP] = sn_draw_chip,   [SN_SHAPE_PATCH] = sn_draw_patch,
+        [SN_SHAPE_BLOB] = sn_draw_blob,       [SN_SHAPE_SPOTS] = sn_draw_spots,
+        [SN_SHAPE_SCRATCH] = sn_draw_scratch, [SN_SHAPE_CRACK] = sn_draw_crack,
+        [SN_SHAPE_CHIP] = sn_draw_chip,       [SN_SHAPE_PATCH] = sn_draw_patch,
         [SN_SHAPE_REGION] = sn_draw_region,
     };
     shapes[canvas->shape](canvas);
@@ -156,18 +159,22 @@ static float draw_contrast(sn_canvas *canvas, bool subtle) {
     float base = canvas->shape == SN_SHAPE_SCRATCH || canvas->shape == SN_SHAPE_CRACK ? 0.07f
                  : canvas->shape == SN_SHAPE_REGION                                   ? 0.035f
                                                                                       : 0.045f;
+    /* And so must those on rough ground. */
+    base += 0.6f * sn_roughness(canvas);
     if (subtle)
         return sn_log_between(canvas->rng, base, 2.5f * base);
-    return sn_log_between(canvas->rng, 2.5f * base, 0.8f);
+    return sn_log_between(canvas->rng, sn_min(2.5f * base, 0.6f), 0.8f);
 }
 
 /* Puts dst, mask and alpha back to a picture without a defect. */
 static void wipe(sn_canvas *canvas, float *dst, uint8_t *mask) {
     sn_box box = sn_box_grow(canvas, canvas->box, 4);
     for (int32_t y = box.top; y < box.bottom; y++) {
-        size_t at = (size_t)y * (size_t)canvas->width + (size_t)box.left, count = (size_t)(box.right - box.left);
+        size_t at = (size_t)y * (size_t)canvas->width + (size_t)box.left,
+               count = (size_t)(box.right - box.left);
         for (size_t c = 0; c < 3; c++)
-            memcpy(dst + c * canvas->pixels + at, canvas->good + c * canvas->pixels + at, count * sizeof *dst);
+            memcpy(dst + c * canvas->pixels + at, canvas->good + c * canvas->pixels + at,
+                   count * sizeof *dst);
         memset(mask + at, 0, count);
         memset(canvas->alpha + at, 0, count * sizeof *canvas->alpha);
     }
@@ -193,7 +200,8 @@ static bool draw(sn_canvas *canvas, float *dst, uint8_t *mask, sn_defect *what) 
         what->opacity = sn_blend(canvas, stronger * draw_contrast(canvas, what->subtle), dst);
         sn_box bounds;
         what->visible = sn_visible(canvas, dst, mask, &bounds, &what->contrast, &share);
-        what->left = bounds.left, what->top = bounds.top, what->right = bounds.right, what->bottom = bounds.bottom;
+        what->left = bounds.left, what->top = bounds.top, what->right = bounds.right,
+        what->bottom = bounds.bottom;
         what->tries = i + 1;
         if (is_enough(canvas, what->visible, share))
             return true;
@@ -202,8 +210,8 @@ static bool draw(sn_canvas *canvas, float *dst, uint8_t *mask, sn_defect *what) 
     return false;
 }
 
-snarm_status sn_synthesis_defect(const sn_synthesis *synthesis, sn_rng *rng, const float *good, const float *other,
-                                 float *dst, uint8_t *mask, sn_defect *what) {
+snarm_status sn_synthesis_defect(const sn_synthesis *synthesis, sn_rng *rng, const float *good,
+                                 const float *other, float *dst, uint8_t *mask, sn_defect *what) {
     sn_canvas *canvas;
     SN_TRY(take_canvas(synthesis, rng, &canvas));
     sn_defect drawn = {0};

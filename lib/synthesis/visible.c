@@ -1,13 +1,16 @@
 /* What of a defect can be seen. A pixel's change counts where the 5 x 5 pixels around it
- *   became darker, lighter or another colour on the whole (the mean of the change, so that a grain that is merely another
- *   grain of the same kind cancels out), or
- *   became rougher or smoother, or
- *   changed by clearly more than their own roughness, as a misplaced stripe does. */
+ *   became darker, lighter or another colour on the whole (the mean of the change, so that a grain that is
+ * merely another grain of the same kind cancels out), or became rougher or smoother, or changed by clearly
+ * more than their own roughness, as a misplaced stripe does. What hangs together with such pixels counts by
+ * half as much: a scratch does not end where it gets faint, but fades. */
 #include "synthesis/parts.h"
 
 #include <stddef.h>
 
 enum { WINDOW = 2, SPECK = 5 };
+
+/* Marks of pixels while the mask is made. */
+enum { SEEN = 1, VISITED = 2, KEPT = 3, FAINT = 4 };
 
 /* Brightness of dst or good inside the box, and its mean deviation from the mean of the window. */
 static void roughness(sn_canvas *canvas, const float *planes, sn_box box, float *light, float *rough) {
@@ -33,44 +36,49 @@ static void mark(sn_canvas *canvas, const float *dst, sn_box box, uint8_t *mask)
     roughness(canvas, canvas->good, box, light, rough_good);
     roughness(canvas, dst, box, light, rough_dst);
     for (int32_t y = box.top; y < box.bottom; y++)
-        for (size_t at = (size_t)y * width + (size_t)box.left; at < (size_t)y * width + (size_t)box.right; at++)
+        for (size_t at = (size_t)y * width + (size_t)box.left; at < (size_t)y * width + (size_t)box.right;
+             at++)
             size[at] = 0.0f;
     for (int c = 0; c < (canvas->grey ? 1 : 3); c++) {
         size_t plane = (size_t)c * canvas->pixels;
         for (int pass = 0; pass < 2; pass++) { /* the change with its sign, then its size */
             for (int32_t y = box.top; y < box.bottom; y++)
-                for (size_t at = (size_t)y * width + (size_t)box.left; at < (size_t)y * width + (size_t)box.right; at++) {
+                for (size_t at = (size_t)y * width + (size_t)box.left;
+                     at < (size_t)y * width + (size_t)box.right; at++) {
                     float d = dst[plane + at] - canvas->good[plane + at];
                     change[at] = pass == 0 ? d : fabsf(d);
                 }
             sn_box_mean(canvas, change, light, box, WINDOW);
             for (int32_t y = box.top; y < box.bottom; y++)
-                for (size_t at = (size_t)y * width + (size_t)box.left; at < (size_t)y * width + (size_t)box.right; at++) {
-                    float limit = seen + (pass == 0 ? 0.3f : 1.6f) * rough_good[at];
+                for (size_t at = (size_t)y * width + (size_t)box.left;
+                     at < (size_t)y * width + (size_t)box.right; at++) {
+                    float limit = seen + (pass == 0 ? 0.5f : 1.6f) * rough_good[at];
                     float ratio = fabsf(light[at]) / limit;
-                    size[at] = fmaxf(size[at], ratio);
+                    size[at] = sn_max(size[at], ratio);
                 }
         }
     }
     for (int32_t y = box.top; y < box.bottom; y++)
-        for (size_t at = (size_t)y * width + (size_t)box.left; at < (size_t)y * width + (size_t)box.right; at++) {
-            float other = fabsf(rough_dst[at] - rough_good[at]) / (seen + 0.25f * rough_good[at]);
-            mask[at] = canvas->alpha[at] > 0.1f && (size[at] > 1.0f || other > 1.0f);
+        for (size_t at = (size_t)y * width + (size_t)box.left; at < (size_t)y * width + (size_t)box.right;
+             at++) {
+            float other = fabsf(rough_dst[at] - rough_good[at]) / (seen + 0.35f * rough_good[at]);
+            float most = sn_max(size[at], other);
+            mask[at] = canvas->alpha[at] <= 0.1f || most <= 0.5f ? 0 : most > 1.0f ? SEEN : FAINT;
         }
 }
 
-/* Takes away connected parts of fewer than SPECK pixels: grains that happened to differ. A part being counted is marked
- * with 2 and, once kept, with 3. */
-static void remove_specks(sn_canvas *canvas, uint8_t *mask, sn_box box) {
-    int32_t width = canvas->width, *stack = canvas->stack;
+/* Keeps connected parts that have seen pixels, unless they are fewer than SPECK in all: grains that happened
+ * to differ. Gives the number of kept pixels that were seen by themselves. */
+static int32_t connect(sn_canvas *canvas, uint8_t *mask, sn_box box) {
+    int32_t width = canvas->width, *stack = canvas->stack, all_seen = 0;
     for (int32_t y = box.top; y < box.bottom; y++)
         for (int32_t x = box.left; x < box.right; x++) {
             int32_t at = y * width + x;
-            if (mask[at] != 1)
+            if (mask[at] != SEEN)
                 continue;
             /* The stack keeps what was visited: next is the one to look around. */
-            int32_t count = 0;
-            stack[count++] = at, mask[at] = 2;
+            int32_t count = 0, seen = 1;
+            stack[count++] = at, mask[at] = VISITED;
             for (int32_t next = 0; next < count; next++) {
                 int32_t px = stack[next] % width, py = stack[next] / width;
                 for (int32_t ny = py - 1; ny <= py + 1; ny++)
@@ -78,24 +86,40 @@ static void remove_specks(sn_canvas *canvas, uint8_t *mask, sn_box box) {
                         if (nx < box.left || nx >= box.right || ny < box.top || ny >= box.bottom)
                             continue;
                         int32_t there = ny * width + nx;
-                        if (mask[there] == 1)
-                            mask[there] = 2, stack[count++] = there;
+                        if (mask[there] == SEEN || mask[there] == FAINT) {
+                            seen += mask[there] == SEEN;
+                            mask[there] = VISITED, stack[count++] = there;
+                        }
                     }
             }
             for (int32_t i = 0; i < count; i++)
-                mask[stack[i]] = count < SPECK ? 0 : 3;
+                mask[stack[i]] = count < SPECK ? 0 : KEPT;
+            all_seen += count < SPECK ? 0 : seen;
         }
     for (int32_t y = box.top; y < box.bottom; y++)
         for (int32_t x = box.left; x < box.right; x++)
-            mask[y * width + x] = mask[y * width + x] != 0;
+            mask[y * width + x] = mask[y * width + x] == KEPT;
+    return all_seen;
 }
 
-int32_t sn_visible(sn_canvas *canvas, const float *dst, uint8_t *mask, sn_box *bounds, float *contrast, float *share) {
+float sn_roughness(sn_canvas *canvas) {
+    roughness(canvas, canvas->good, canvas->box, canvas->plane[3], canvas->plane[1]);
+    double sum = 0.0, weight = 1e-9;
+    for (int32_t y = canvas->box.top; y < canvas->box.bottom; y++)
+        for (int32_t x = canvas->box.left; x < canvas->box.right; x++) {
+            size_t at = (size_t)y * (size_t)canvas->width + (size_t)x;
+            sum += (double)(canvas->alpha[at] * canvas->plane[1][at]);
+            weight += (double)canvas->alpha[at];
+        }
+    return (float)(sum / weight);
+}
+
+int32_t sn_visible(sn_canvas *canvas, const float *dst, uint8_t *mask, sn_box *bounds, float *contrast,
+                   float *share) {
     /* Wider than the defect, so that windows at its edge are whole. */
     sn_box box = sn_box_grow(canvas, canvas->box, WINDOW + 1);
     mark(canvas, dst, box, mask);
-    remove_specks(canvas, mask, box);
-    int32_t count = 0, area = 0;
+    int32_t seen = connect(canvas, mask, box), count = 0, area = 0;
     double sum = 0.0;
     *bounds = (sn_box){canvas->width, canvas->height, 0, 0};
     for (int32_t y = box.top; y < box.bottom; y++)
@@ -111,12 +135,12 @@ int32_t sn_visible(sn_canvas *canvas, const float *dst, uint8_t *mask, sn_box *b
             bounds->bottom = y + 1;
             float change = 0.0f;
             for (int c = 0; c < 3; c++, at += canvas->pixels)
-                change = fmaxf(change, fabsf(dst[at] - canvas->good[at]));
+                change = sn_max(change, fabsf(dst[at] - canvas->good[at]));
             sum += (double)change;
         }
     if (count == 0)
         *bounds = (sn_box){0, 0, 0, 0};
     *contrast = count > 0 ? (float)(sum / count) : 0.0f;
-    *share = area > 0 ? (float)count / (float)area : count > 0 ? 1.0f : 0.0f;
+    *share = area > 0 ? (float)seen / (float)area : seen > 0 ? 1.0f : 0.0f;
     return count;
 }
