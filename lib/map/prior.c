@@ -26,14 +26,14 @@ typedef struct newton {
     double ga, gb, haa, hab, hbb;
 } newton;
 
-static newton sums_at(const float *distances, const uint8_t *labels, size_t count, const double weights[2], double mean,
+static newton sums_at(const float *distances, const uint8_t *labels, size_t count, double weight, double mean,
                       double a, double b) {
     newton n = {0};
     for (size_t i = 0; i < count; i++) {
         if (labels[i] > 1)
             continue;
         const double x = log_distance(distances[i]) - mean, p = 1 / (1 + exp(-(a * x + b)));
-        const double w = weights[labels[i]], g = w * (p - labels[i]), h = w * p * (1 - p);
+        const double g = weight * (p - labels[i]), h = weight * p * (1 - p);
         n.ga += g * x, n.gb += g;
         n.haa += h * x * x, n.hab += h * x, n.hbb += h;
     }
@@ -50,10 +50,10 @@ sn_prior sn_prior_fit(const float *distances, const uint8_t *labels, size_t coun
     if (counts[0] == 0 || counts[1] == 0)
         return (sn_prior){0, 1};
     const double mean = 0.5 * (sums[0] / counts[0] + sums[1] / counts[1]);
-    const double weights[2] = {0.5 / counts[0], 0.5 / counts[1]};
+    const double weight = 1 / (counts[0] + counts[1]);
     double a = 0, b = 0;
     for (int round = 0; round < 50; round++) {
-        newton n = sums_at(distances, labels, count, weights, mean, a, b);
+        newton n = sums_at(distances, labels, count, weight, mean, a, b);
         n.haa += 1e-6, n.hbb += 1e-6; /* kinds that a line separates would drive the slope to infinity */
         n.ga += 1e-6 * a, n.gb += 1e-6 * b;
         const double determinant = n.haa * n.hbb - n.hab * n.hab;

@@ -49,6 +49,8 @@ static void initialise(const sn_weight *weight, const sn_scorer_weights *all, si
     else if (ends_with(name, "norm.bias") || ends_with(name, "running_mean") || strncmp(name, "norm_list", 9) == 0 ||
              strncmp(name, "simple_predictor", 16) == 0)
         fill(weight->data, weight->count, 0);
+    else if (strncmp(name, "head_list", 9) == 0 && (ends_with(name, ".1.weight") || ends_with(name, ".1.bias")))
+        fill(weight->data, weight->count, 0);
     else
         spread(weight->data, weight->count, 1 / sqrt((double)*fan), rng);
 }

@@ -6,7 +6,8 @@
 #include "scorer/weights.h"
 
 /* Fills all values: projections and convolutions evenly within 1 / sqrt(fan-in), the state space as Mamba's authors start
- * theirs (A = -1..-states, time steps spread between 0.001 and 0.1), norms as the identity. */
+ * theirs (A = -1..-states, time steps spread between 0.001 and 0.1), norms as the identity; the heads' last layer is 0, so that the
+ * first map is that of the prior. */
 void sn_initialise(sn_scorer_weights *weights, sn_rng *rng);
 
 #endif
