@@ -1,0 +1,365 @@
+/* Validation on held-out samples, and whole trainings on a toy problem: defects move few channels that vary
+ * little, and hide from the distance behind many channels that vary much. */
+#define _GNU_SOURCE
+#include "core/rng.h"
+#include "core/threads.h"
+#include "make_scorer.h"
+#include "snarm/map.h"
+#include "snarm/metrics.h"
+#include "support.h"
+#include "train/initialise.h"
+#include "train/trainer.h"
+#include "train/validation.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { WIDTH = 8, HEIGHT = 6, PATCHES = WIDTH * HEIGHT, CHANNELS = 16, QUIET = 4, NEIGHBOURS = 3, SIDE = 4 };
+enum { MASK_WIDTH = WIDTH * SIDE, MASK_HEIGHT = HEIGHT * SIDE, PIXELS = MASK_WIDTH * MASK_HEIGHT };
+enum { BANK = 400, TRAINED = 64, HELD_OUT = 32, THREADS = 2 };
+
+typedef struct toy {
+    snarm_bank *bank;
+    sn_samples *samples, *held_out;
+    sn_calibration calibration;
+} toy;
+
+static toy problem;
+
+static void random_feature(sn_rng *rng, float *feature) {
+    for (size_t c = 0; c < CHANNELS; c++)
+        feature[c] = (c < QUIET ? 0.1f : 1.0f) * (float)sn_rng_normal(rng);
+}
+
+/* Every second sample has a rectangle of 2 or 3 patches a side where the quiet channels are shifted. */
+static sn_samples *make_samples(sn_rng *rng, const snarm_bank *bank, size_t count) {
+    const sn_samples_shape shape = {WIDTH, HEIGHT, CHANNELS, NEIGHBOURS, MASK_WIDTH, MASK_HEIGHT};
+    sn_samples *samples;
+    ck_ok(sn_samples_create(&samples, &shape, count));
+    for (size_t s = 0; s < count; s++) {
+        float features[PATCHES * CHANNELS], distances[PATCHES * NEIGHBOURS];
+        int32_t nearest[PATCHES * NEIGHBOURS];
+        uint8_t mask[PIXELS] = {0};
+        const size_t width = 2 + sn_rng_below(rng, 2), height = 2 + sn_rng_below(rng, 2);
+        const size_t left = sn_rng_below(rng, WIDTH - width + 1),
+                     top = sn_rng_below(rng, HEIGHT - height + 1);
+        for (size_t i = 0; i < PATCHES; i++) {
+            const size_t x = i % WIDTH, y = i / WIDTH;
+            const bool inside = x >= left && x < left + width && y >= top && y < top + height;
+            random_feature(rng, features + i * CHANNELS);
+            for (size_t c = 0; c < QUIET && inside && s % 2 == 1; c++)
+                features[i * CHANNELS + c] += 0.6f;
+            for (size_t p = 0; p < SIDE * SIDE && inside && s % 2 == 1; p++)
+                mask[(y * SIDE + p / SIDE) * MASK_WIDTH + x * SIDE + p % SIDE] = 1;
+        }
+        ck_ok(snarm_bank_search(bank, features, PATCHES, NEIGHBOURS, -1, distances, nearest));
+        for (size_t i = 0; i < PATCHES; i++) /* of the nearest */
+            distances[i] = distances[i * NEIGHBOURS];
+        ck_ok(sn_samples_add(samples, features, nearest, distances, mask));
+    }
+    return samples;
+}
+
+static void set_up(void) {
+    sn_rng rng;
+    sn_rng_seed(&rng, 5, 0);
+    static float vectors[BANK * CHANNELS];
+    for (size_t i = 0; i < BANK; i++)
+        random_feature(&rng, vectors + i * CHANNELS);
+    ck_ok(snarm_bank_create(&problem.bank, vectors, NULL, BANK, CHANNELS, NULL));
+    problem.samples = make_samples(&rng, problem.bank, TRAINED);
+    problem.held_out = make_samples(&rng, problem.bank, HELD_OUT);
+    ck_ok(sn_calibrate(&problem.calibration, problem.samples, problem.bank));
+}
+
+static void tear_down(void) {
+    sn_samples_destroy(problem.samples);
+    sn_samples_destroy(problem.held_out);
+    snarm_bank_destroy(problem.bank);
+}
+
+static sn_validation *make_validation(const sn_samples *samples, sn_prior prior) {
+    const sn_validation_options options = {0.75, problem.calibration.residual_scale, 2, prior};
+    sn_validation *validation;
+    ck_ok(sn_validation_create(&validation, samples, problem.bank, &options));
+    return validation;
+}
+
+/* Distances drawn as maps of the masks' size, smoothed, all pixels in one measure: as a user of the public
+ * functions would. */
+START_TEST(validation_distances) {
+    sn_validation *validation = make_validation(problem.held_out, (sn_prior){0, 1});
+    sn_validation_result result;
+    ck_ok(sn_validation_run(validation, NULL, &result));
+    snarm_pixel_metrics *pixels;
+    ck_ok(snarm_pixel_metrics_create(&pixels, NULL));
+    float scores[HELD_OUT];
+    uint8_t labels[HELD_OUT];
+    for (size_t s = 0; s < HELD_OUT; s++) {
+        float distances[PATCHES], map[PIXELS];
+        uint8_t mask[PIXELS];
+        sn_samples_get(problem.held_out, s, 0, NULL, NULL, distances, mask);
+        ck_ok(snarm_map_from_patches(distances, WIDTH, HEIGHT, MASK_WIDTH, MASK_HEIGHT, 1, map));
+        ck_ok(snarm_map_smooth(map, MASK_WIDTH, MASK_HEIGHT, 2, 1));
+        ck_ok(snarm_pixel_metrics_add(pixels, map, mask, MASK_WIDTH, MASK_HEIGHT));
+        ck_ok(snarm_map_score(map, MASK_WIDTH, MASK_HEIGHT, &scores[s], NULL, NULL));
+        labels[s] = s % 2;
+    }
+    snarm_pixel_metrics_result all;
+    snarm_score_metrics images;
+    ck_ok(snarm_pixel_metrics_finish(pixels, &all));
+    ck_ok(snarm_metrics_scores(scores, labels, HELD_OUT, &images));
+    ck_assert_double_eq_tol(result.pixel_ap, all.pixels.average_precision, 1e-12);
+    ck_assert_double_eq_tol(result.pixel_auroc, all.pixels.auroc, 1e-12);
+    ck_assert_double_eq_tol(result.image_auroc, images.auroc, 1e-12);
+    ck_assert(result.pixel_ap > 0.1 && result.pixel_ap < 0.7);
+    snarm_pixel_metrics_destroy(pixels);
+    sn_validation_destroy(validation);
+    sn_validation_destroy(NULL);
+}
+END_TEST
+
+/* A network that says nothing leaves the prior, which ranks as the distances do but for what lies between
+ * patches. */
+START_TEST(validation_silent) {
+    const sn_scorer_weights sizes = {.channels = CHANNELS,
+                                     .embedding = 8,
+                                     .branches = 2,
+                                     .depth = 1,
+                                     .states = 4,
+                                     .rank = 1,
+                                     .taps = 4,
+                                     .rates = {1, 2},
+                                     .reference_ratio = 0.75};
+    sn_scorer_weights *weights;
+    ck_ok(sn_scorer_weights_create(&weights, &sizes));
+    sn_rng rng;
+    sn_rng_seed(&rng, 3, 0);
+    sn_initialise(weights, &rng);
+    sn_validation *validation = make_validation(problem.held_out, problem.calibration.prior);
+    sn_validation_result distances, silent, noisy;
+    ck_ok(sn_validation_run(validation, NULL, &distances));
+    ck_ok(sn_validation_run(validation, weights, &silent));
+    ck_assert_double_eq_tol(silent.pixel_ap, distances.pixel_ap, 0.05);
+    ck_assert_double_eq_tol(silent.pixel_auroc, distances.pixel_auroc, 0.02);
+    sn_scorer_weights_destroy(weights);
+    ck_ok(random_scorer_weights(&weights, &sizes, 4));
+    ck_ok(sn_validation_run(validation, weights, &noisy));
+    ck_assert(noisy.pixel_ap != silent.pixel_ap);
+    sn_scorer_weights_destroy(weights);
+    sn_validation_destroy(validation);
+}
+END_TEST
+
+START_TEST(validation_one_kind) {
+    const sn_samples_shape *shape = sn_samples_get_shape(problem.held_out);
+    sn_samples *good;
+    ck_ok(sn_samples_create(&good, shape, 2));
+    static const float features[PATCHES * CHANNELS], distances[PATCHES];
+    static const int32_t nearest[PATCHES * NEIGHBOURS];
+    for (int i = 0; i < 2; i++)
+        ck_ok(sn_samples_add(good, features, nearest, distances, NULL));
+    sn_validation *validation = make_validation(good, (sn_prior){0, 1});
+    sn_validation_result result;
+    ck_ok(sn_validation_run(validation, NULL, &result));
+    ck_assert(isnan(result.pixel_ap) && isnan(result.pixel_auroc) && isnan(result.image_auroc));
+    sn_validation_destroy(validation);
+    sn_samples_destroy(good);
+}
+END_TEST
+
+static sn_train_plan toy_plan(int64_t steps) {
+    return (sn_train_plan){.steps = steps,
+                           .warmup = steps / 10,
+                           .checks = 6,
+                           .batch = 4,
+                           .rate = 5e-3,
+                           .final_rate = 0,
+                           .decay = 0.05,
+                           .clip = 1,
+                           .average = 0.95,
+                           .dropout = 0.1,
+                           .focal_weight = 1,
+                           .dice_weight = 1,
+                           .focal_alpha = 0.5,
+                           .focal_gamma = 2,
+                           .navigator_weight = 1,
+                           .reference_ratio = 0.75,
+                           .smoothing = 2,
+                           .mirror_x = true,
+                           .mirror_y = true,
+                           .seed = 1,
+                           .calibration = problem.calibration,
+                           .embedding = 8,
+                           .depth = 1,
+                           .branches = 2,
+                           .states = 4,
+                           .taps = 4,
+                           .rates = {1, 2},
+                           .identity = "toy"};
+}
+
+static sn_scorer_weights *train(const sn_train_plan *plan, snarm_train_report *report) {
+    sn_scorer_weights *weights;
+    const int former = sn_threads_enter(THREADS);
+    ck_ok(sn_train(&weights, problem.samples, problem.held_out, problem.bank, plan, report));
+    sn_threads_leave(former);
+    return weights;
+}
+
+static double ap_of(const sn_scorer_weights *weights) {
+    sn_validation *validation = make_validation(problem.held_out, problem.calibration.prior);
+    sn_validation_result result;
+    const int former = sn_threads_enter(THREADS);
+    ck_ok(sn_validation_run(validation, weights, &result));
+    sn_threads_leave(former);
+    sn_validation_destroy(validation);
+    return result.pixel_ap;
+}
+
+static bool same(const sn_scorer_weights *a, const sn_scorer_weights *b) {
+    return a->values_count == b->values_count &&
+           memcmp(a->values, b->values, a->values_count * sizeof(float)) == 0;
+}
+
+typedef struct watch {
+    int64_t last, cancel_at;
+    int calls;
+    bool slow; /* so that the next step is reported too, which does not happen before a quarter of a second
+                  has passed */
+} watch;
+
+static int look_on(void *user, const snarm_train_report *report) {
+    watch *w = user;
+    ck_assert_int_ge(report->step, w->last);
+    ck_assert(report->seconds >= 0);
+    w->last = report->step, w->calls++;
+    if (w->slow)
+        nanosleep(&(struct timespec){.tv_nsec = 300000000}, NULL);
+    return w->cancel_at > 0 && report->step >= w->cancel_at;
+}
+
+START_TEST(learns) {
+    watch w = {0};
+    sn_train_plan plan = toy_plan(240);
+    plan.progress = look_on, plan.user = &w;
+    snarm_train_report report;
+    sn_scorer_weights *weights = train(&plan, &report);
+    printf("toy: pixel AP %.3f of the distances, %.3f trained (step %d)\n", report.untrained_pixel_ap,
+           report.best_pixel_ap, (int)report.best_step);
+    ck_assert(report.best_pixel_ap > report.untrained_pixel_ap + 0.25);
+    ck_assert(report.image_auroc > report.untrained_image_auroc + 0.05);
+    ck_assert_double_eq_tol(ap_of(weights), report.best_pixel_ap,
+                            1e-12); /* what is reported is what is kept */
+    ck_assert(report.best_step > 0 && report.best_step <= 240 && report.step == 240 && report.steps == 240);
+    ck_assert(report.best_step % 40 == 0 && !report.cancelled && isfinite(report.loss));
+    ck_assert(w.last == 240 && w.calls >= 7); /* at the start, and at each check */
+    ck_assert(weights->branches == 2 && weights->rates[1] == 2 && weights->reference_ratio == 0.75);
+    sn_scorer_weights_destroy(weights);
+}
+END_TEST
+
+START_TEST(seeds) {
+    sn_train_plan plan = toy_plan(12);
+    snarm_train_report report;
+    sn_scorer_weights *first = train(&plan, &report), *again = train(&plan, &report);
+    ck_assert(same(first, again));
+    plan.seed = 2;
+    sn_scorer_weights *other = train(&plan, &report);
+    ck_assert(!same(first, other));
+    sn_scorer_weights_destroy(first);
+    sn_scorer_weights_destroy(again);
+    sn_scorer_weights_destroy(other);
+}
+END_TEST
+
+/* Cancelled after the fourth check, the best of what was looked at comes back. */
+START_TEST(cancel) {
+    watch w = {.cancel_at = 80};
+    sn_train_plan plan = toy_plan(120);
+    plan.progress = look_on, plan.user = &w;
+    snarm_train_report report;
+    sn_scorer_weights *weights = train(&plan, &report);
+    ck_assert(report.cancelled && report.step == 80 && report.best_step > 0 && report.best_step <= 80);
+    ck_assert_double_eq_tol(ap_of(weights), report.best_pixel_ap, 1e-12);
+    sn_scorer_weights_destroy(weights);
+}
+END_TEST
+
+static int stop_at_once(void *user, const snarm_train_report *report) {
+    (void)user, (void)report;
+    return 1;
+}
+
+START_TEST(cancel_at_once) {
+    sn_train_plan plan = toy_plan(120);
+    plan.progress = stop_at_once;
+    snarm_train_report report;
+    sn_scorer_weights *weights = train(&plan, &report);
+    ck_assert(report.cancelled && report.step == 0 && report.best_step == 0);
+    ck_assert_double_eq_tol(ap_of(weights), report.best_pixel_ap, 1e-12);
+    sn_scorer_weights_destroy(weights);
+}
+END_TEST
+
+/* A run that is cancelled between two checks goes on from the last one, and ends as if it had never stopped.
+ */
+START_TEST(resume) {
+    sn_train_plan plan = toy_plan(60);
+    char whole[512], broken[512];
+    snprintf(whole, sizeof whole, "%s", scratch_file("whole.checkpoint"));
+    snprintf(broken, sizeof broken, "%s", scratch_file("broken.checkpoint"));
+    snarm_train_report report, resumed;
+    plan.checkpoint = whole;
+    sn_scorer_weights *expected = train(&plan, &report);
+
+    watch w = {.cancel_at = 21, .slow = true};
+    plan.checkpoint = broken, plan.progress = look_on, plan.user = &w;
+    sn_scorer_weights *cancelled = train(&plan, &resumed);
+    ck_assert(resumed.cancelled && resumed.step == 21);
+    ck_assert_int_eq(access(broken, F_OK), 0);
+    sn_scorer_weights_destroy(cancelled);
+    w = (watch){.cancel_at = 40, .last = 20}; /* at a check */
+    cancelled = train(&plan, &resumed);
+    ck_assert(resumed.cancelled && resumed.step == 40);
+    sn_scorer_weights_destroy(cancelled);
+    w = (watch){.last = 40};
+    sn_scorer_weights *found = train(&plan, &resumed);
+    ck_assert(!resumed.cancelled && resumed.step == 60);
+    ck_assert(same(expected, found));
+    ck_assert_double_eq(resumed.best_pixel_ap, report.best_pixel_ap);
+    ck_assert_double_eq(resumed.untrained_pixel_ap, report.untrained_pixel_ap);
+    sn_scorer_weights_destroy(expected);
+    sn_scorer_weights_destroy(found);
+
+    sn_scorer_weights *weights;
+    plan.identity = "another toy", plan.progress = NULL;
+    ck_fails(sn_train(&weights, problem.samples, problem.held_out, problem.bank, &plan, &report),
+             SNARM_ERROR_MISMATCH, broken);
+    ck_assert_ptr_null(weights);
+    plan.identity = "toy", plan.embedding = 9;
+    ck_fails(sn_train(&weights, problem.samples, problem.held_out, problem.bank, &plan, &report),
+             SNARM_ERROR_MISMATCH, broken);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("trainer");
+    TCase *cases = tcase_create("trainer");
+    tcase_set_timeout(cases, 240);
+    tcase_add_unchecked_fixture(cases, set_up, tear_down);
+    tcase_add_test(cases, validation_distances);
+    tcase_add_test(cases, validation_silent);
+    tcase_add_test(cases, validation_one_kind);
+    tcase_add_test(cases, learns);
+    tcase_add_test(cases, seeds);
+    tcase_add_test(cases, cancel);
+    tcase_add_test(cases, cancel_at_once);
+    tcase_add_test(cases, resume);
+    suite_add_tcase(suite, cases);
+    return run_suite(suite);
+}
