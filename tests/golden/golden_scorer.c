@@ -146,12 +146,6 @@ static void close_parts(parts *p) {
     snarm_scorer_destroy(p->scorer);
 }
 
-void to_rows(const float *planes, size_t channels, size_t patches, float *rows) {
-    for (size_t c = 0; c < channels; c++)
-        for (size_t i = 0; i < patches; i++)
-            rows[i * channels + c] = planes[c * patches + i];
-}
-
 static void to_planes(const float *rows, size_t channels, size_t patches, float *planes) {
     for (size_t i = 0; i < patches; i++)
         for (size_t c = 0; c < channels; c++)
