@@ -19,6 +19,8 @@ static snarm_status fit_scorer(snarm_detector *d, const char *where) {
         return sn_error(SNARM_ERROR_MISMATCH, "%s: the scorer takes features of %d channels, the backbone gives %d", where,
                         (int)info.channels, (int)d->shape.channels);
     d->logit_maps = info.maps;
+    if (d->recipe.residual_scale == 0) /* a fit's: the scorer knows what it was trained with */
+        d->recipe.residual_scale = info.residual_scale;
     const float *weight;
     float bias;
     SN_TRY(snarm_scorer_navigator(d->scorer, &weight, &bias));

@@ -5,7 +5,6 @@
 #include "core/pool.h"
 #include "io/safetensors.h"
 #include "kernel/stream.h"
-#include "map/prior.h"
 #include "scorer/weights.h"
 #include "snarm/detector.h"
 
@@ -18,7 +17,6 @@ typedef struct sn_recipe {
     double smoothing; /* sigma; 0: none */
     double false_alarm_rate;
     double residual_scale;
-    sn_prior prior; /* of the distance, added to the scorer's logits; slope 0: none */
     uint64_t seed;
 } sn_recipe;
 

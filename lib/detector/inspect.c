@@ -99,7 +99,6 @@ static snarm_status map_of_distances(const snarm_detector *d, sn_inspection *ins
 
 static snarm_status map_of_scorer(const snarm_detector *d, sn_inspection *inspection, const float *features,
                                   int32_t exclude) {
-    const size_t patches = (size_t)d->shape.grid_width * (size_t)d->shape.grid_height;
     const float *vectors;
     SN_TRY(snarm_bank_get_vectors(d->bank, &vectors, NULL));
     double began = milliseconds();
@@ -114,7 +113,7 @@ static snarm_status map_of_scorer(const snarm_detector *d, sn_inspection *inspec
     ended = milliseconds();
     inspection->scorer_ms = ended - began;
     began = ended;
-    sn_prior_add(&d->recipe.prior, inspection->patches, patches, (size_t)d->logit_maps, inspection->logits);
+    SN_TRY(snarm_scorer_add_prior(d->scorer, inspection->patches, inspection->logits));
     SN_TRY(snarm_map_from_logits(inspection->logits, d->logit_maps, d->shape.grid_width, d->shape.grid_height,
                                  d->shape.width, d->shape.height, d->threads, inspection->map));
     inspection->map_ms = milliseconds() - began;

@@ -47,8 +47,7 @@ static snarm_status write_recipe(sn_writer *writer, const snarm_detector *d) {
         const char *key;
         double value;
     } real[] = {{"smoothing", d->recipe.smoothing}, {"false_alarm_rate", d->recipe.false_alarm_rate},
-                {"residual_scale", d->recipe.residual_scale}, {"prior_slope", d->recipe.prior.slope},
-                {"prior_centre", d->recipe.prior.centre}, {"threshold", d->threshold}, {"score_low", d->score_low}};
+                {"residual_scale", d->recipe.residual_scale}, {"threshold", d->threshold}, {"score_low", d->score_low}};
     for (size_t i = 0; i < sizeof real / sizeof *real; i++)
         SN_TRY(sn_writer_metadata_double(writer, real[i].key, real[i].value));
     char seed[24];
@@ -143,11 +142,6 @@ static snarm_status read_recipe(const sn_safetensors *file, snarm_detector *d, s
     SN_TRY(sn_safetensors_metadata_double(file, "smoothing", 0, 64, &recipe->smoothing));
     SN_TRY(sn_safetensors_metadata_double(file, "false_alarm_rate", 0, 1, &recipe->false_alarm_rate));
     SN_TRY(sn_safetensors_metadata_double(file, "residual_scale", 1e-30, 1e30, &recipe->residual_scale));
-    recipe->prior = (sn_prior){0, 1}; /* files of before there was one have none */
-    if (sn_safetensors_metadata(file, "prior_slope") != NULL) {
-        SN_TRY(sn_safetensors_metadata_double(file, "prior_slope", 0, 1e6, &recipe->prior.slope));
-        SN_TRY(sn_safetensors_metadata_double(file, "prior_centre", 1e-30, 1e30, &recipe->prior.centre));
-    }
     double threshold, low;
     SN_TRY(sn_safetensors_metadata_double(file, "threshold", -1e30, 1e30, &threshold));
     SN_TRY(sn_safetensors_metadata_double(file, "score_low", -1e30, threshold, &low));

@@ -30,8 +30,6 @@ static snarm_status train(snarm_detector *d, const sn_fit_pool *pool, const snar
     char identity[512];
     identify(identity, sizeof identity, d, options, &plan, sn_samples_count(pool->training));
     plan.identity = identity;
-    d->recipe.residual_scale = plan.calibration.residual_scale;
-    d->recipe.prior = plan.calibration.prior;
     const int former = sn_threads_enter(d->threads);
     snarm_status status = sn_train(weights, pool->training, pool->held_out, d->bank, &plan, &d->training);
     sn_threads_leave(former);

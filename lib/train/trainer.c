@@ -42,7 +42,10 @@ static snarm_status make_network(trainer *t, const snarm_bank *bank) {
                                .states = plan->states,
                                .rank = (plan->embedding + 15) / 16,
                                .taps = plan->taps,
-                               .reference_ratio = plan->reference_ratio};
+                               .reference_ratio = plan->reference_ratio,
+                               .residual_scale = plan->calibration.residual_scale,
+                               .prior = plan->calibration.prior,
+                               .neighbours = (int32_t)shape->neighbours};
     memcpy(sizes.rates, plan->rates, sizeof sizes.rates);
     SN_TRY(sn_scorer_weights_create(&t->weights, &sizes));
     SN_TRY(sn_scorer_weights_create(&t->averaged, &sizes));
@@ -78,8 +81,7 @@ static snarm_status make_optimiser(trainer *t) {
 
 static snarm_status make_rest(trainer *t, const sn_samples *held_out, const snarm_bank *bank) {
     const sn_train_plan *plan = t->plan;
-    const sn_validation_options options = {plan->reference_ratio, plan->calibration.residual_scale, plan->smoothing,
-                                           plan->calibration.prior};
+    const sn_validation_options options = {plan->reference_ratio, plan->calibration.residual_scale, plan->smoothing};
     SN_TRY(sn_validation_create(&t->validation, held_out, bank, &options));
     SN_TRY(sn_alloc(&t->best, t->weights->values_count, sizeof *t->best, "best weights"));
     SN_TRY(sn_alloc_zeroed(&t->gradients, t->weights->values_count, sizeof *t->gradients, "gradients"));

@@ -2,14 +2,13 @@
 #ifndef SN_TRAIN_VALIDATION_H
 #define SN_TRAIN_VALIDATION_H
 
-#include "map/prior.h"
+#include "scorer/prior.h"
 #include "scorer/weights.h"
 #include "snarm/bank.h"
 #include "train/samples.h"
 
 typedef struct sn_validation_options {
     double reference_ratio, residual_scale, smoothing; /* smoothing: pixels of the samples' masks */
-    sn_prior prior;
 } sn_validation_options;
 
 /* NaN where the samples are all good or all defective. */
