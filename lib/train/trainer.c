@@ -173,7 +173,8 @@ static void fill_state(trainer *t, sn_training_state *state, int64_t step) {
                                  .group_steps = t->optimiser->steps,
                                  .random = &t->random,
                                  .step = step,
-                                 .skipped = t->optimiser->skipped};
+                                 .skipped = t->optimiser->skipped,
+                                 .best_step = t->report->best_step};
 }
 
 static snarm_status save(trainer *t, int64_t step) {
@@ -192,8 +193,12 @@ static snarm_status resume(trainer *t, int64_t *step) {
     sn_training_state state;
     fill_state(t, &state, 0);
     SN_TRY(sn_checkpoint_read(t->plan->checkpoint, t->plan->identity, &state));
-    t->report->best_pixel_ap = state.best_metric;
+    t->report->best_step = state.best_step;
     t->optimiser->skipped = state.skipped;
+    sn_validation_result best; /* the file has one of its figures */
+    memcpy(t->averaged->values, t->best, t->weights->values_count * sizeof(float));
+    SN_TRY(sn_validation_run(t->validation, t->averaged, &best));
+    t->report->best_pixel_ap = best.pixel_ap, t->report->image_auroc = best.image_auroc;
     *step = state.step < t->plan->steps ? state.step : t->plan->steps;
     return SNARM_OK;
 }
