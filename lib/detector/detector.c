@@ -104,6 +104,8 @@ snarm_status snarm_detector_get_info(const snarm_detector *detector, snarm_detec
         .threads = detector->threads,
         .format_version = SN_MODEL_FORMAT,
         .library_version = detector->fitted_version,
+        .map_threshold = detector->map_threshold,
+        .score_share = detector->recipe.score_share,
     };
     SN_TRY(sn_options_check(info->struct_size, sizeof filled, "snarm_detector_info"));
     SN_TRY(snarm_bank_get_size(detector->bank, &filled.bank_count, NULL, NULL));

@@ -47,7 +47,9 @@ static snarm_status write_recipe(sn_writer *writer, const snarm_detector *d) {
         const char *key;
         double value;
     } real[] = {{"smoothing", d->recipe.smoothing}, {"false_alarm_rate", d->recipe.false_alarm_rate},
-                {"residual_scale", d->recipe.residual_scale}, {"threshold", d->threshold}, {"score_low", d->score_low}};
+                {"residual_scale", d->recipe.residual_scale}, {"score_share", d->recipe.score_share},
+                {"distance_full", d->recipe.distance_full}, {"map_threshold", d->map_threshold},
+                {"threshold", d->threshold}, {"score_low", d->score_low}};
     for (size_t i = 0; i < sizeof real / sizeof *real; i++)
         SN_TRY(sn_writer_metadata_double(writer, real[i].key, real[i].value));
     char seed[24];
@@ -147,6 +149,15 @@ static snarm_status read_recipe(const sn_safetensors *file, snarm_detector *d, s
     SN_TRY(sn_safetensors_metadata_double(file, "score_low", -1e30, threshold, &low));
     d->threshold = (float)threshold;
     d->score_low = (float)low;
+    d->map_threshold = d->threshold; /* files of before image score and map were told apart */
+    recipe->score_share = recipe->distance_full = 1;
+    if (sn_safetensors_metadata(file, "score_share") != NULL) {
+        double map_threshold;
+        SN_TRY(sn_safetensors_metadata_double(file, "score_share", 0, 1, &recipe->score_share));
+        SN_TRY(sn_safetensors_metadata_double(file, "distance_full", 1e-30, 1e30, &recipe->distance_full));
+        SN_TRY(sn_safetensors_metadata_double(file, "map_threshold", -1e30, 1e30, &map_threshold));
+        d->map_threshold = (float)map_threshold;
+    }
     const char *seed = sn_safetensors_metadata(file, "seed");
     char *end = NULL;
     if (seed != NULL)

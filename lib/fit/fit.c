@@ -70,6 +70,8 @@ snarm_status snarm_detector_fit(snarm_detector **out, const char *backbone, cons
     d->recipe = (sn_recipe){.neighbours = options.neighbours,
                             .smoothing = options.smoothing > 0 ? options.smoothing : 0,
                             .false_alarm_rate = options.false_alarm_rate,
+                            .score_share = 1,
+                            .distance_full = 1,
                             .seed = options.seed};
     strcpy(d->fitted_version, snarm_version());
     snarm_status status = open_parts(d, backbone, &options);

@@ -122,10 +122,10 @@ static snarm_status run(training *t, snarm_train_report *report) {
     char identity[512];
     sn_train_identify(&plan, t->samples, t->bank, identity, sizeof identity);
     plan.identity = identity;
-    sn_scorer_weights *weights;
-    SN_TRY(sn_train(&weights, t->samples, t->held_out, t->bank, &plan, report));
-    snarm_status status = write_scorer(t->path, weights);
-    sn_scorer_weights_destroy(weights);
+    sn_trained trained;
+    SN_TRY(sn_train(&trained, t->samples, t->held_out, t->bank, &plan, report));
+    snarm_status status = write_scorer(t->path, trained.weights);
+    sn_scorer_weights_destroy(trained.weights);
     return status;
 }
 

@@ -146,3 +146,11 @@ snarm_status sn_validation_run(sn_validation *v, const sn_scorer_weights *weight
     snarm_residual_destroy(n.engine);
     return status;
 }
+
+const float *sn_validation_scores(const sn_validation *v) {
+    return v->scores;
+}
+
+const uint8_t *sn_validation_labels(const sn_validation *v) {
+    return v->labels;
+}

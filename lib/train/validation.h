@@ -24,4 +24,8 @@ void sn_validation_destroy(sn_validation *validation);
 /* weights NULL: the map of distances alone. */
 snarm_status sn_validation_run(sn_validation *validation, const sn_scorer_weights *weights, sn_validation_result *result);
 
+/* Image scores of the last run, and which samples are defective: (samples) each, the handle's, until the next run. */
+const float *sn_validation_scores(const sn_validation *validation);
+const uint8_t *sn_validation_labels(const sn_validation *validation);
+
 #endif
