@@ -46,7 +46,7 @@ struct snarm_detector {
     snarm_backbone_info shape;
     int32_t logit_maps;
 
-    snarm_train_report training; /* of this fit; steps 0: none */
+    snarm_train_report training; /* of the fit; steps 0: none */
 
     sn_weights_source backbone_source, scorer_source;
     sn_safetensors *files[2]; /* what is mapped for the sources and the bank, closed last; NULL: unused */

@@ -57,6 +57,34 @@ static snarm_status write_recipe(sn_writer *writer, const snarm_detector *d) {
     return sn_writer_metadata(writer, "seed", seed);
 }
 
+/* How the scorer's training went, for whoever looks at the model. */
+static snarm_status write_training(sn_writer *writer, const snarm_train_report *r) {
+    if (r->steps == 0)
+        return SNARM_OK;
+    SN_TRY(sn_writer_metadata_int(writer, "training.steps", r->steps));
+    SN_TRY(sn_writer_metadata_int(writer, "training.step", r->step));
+    SN_TRY(sn_writer_metadata_int(writer, "training.best_step", r->best_step));
+    SN_TRY(sn_writer_metadata_double(writer, "training.best_pixel_ap", r->best_pixel_ap));
+    SN_TRY(sn_writer_metadata_double(writer, "training.untrained_pixel_ap", r->untrained_pixel_ap));
+    SN_TRY(sn_writer_metadata_double(writer, "training.image_auroc", r->image_auroc));
+    return sn_writer_metadata_double(writer, "training.untrained_image_auroc", r->untrained_image_auroc);
+}
+
+static snarm_status read_training(const sn_safetensors *file, snarm_train_report *r) {
+    if (sn_safetensors_metadata(file, "training.steps") == NULL)
+        return SNARM_OK;
+    r->loss = r->pixel_ap = r->seconds = r->seconds_left = NAN;
+    SN_TRY(sn_safetensors_metadata_int(file, "training.steps", 1, INT64_MAX, &r->steps));
+    SN_TRY(sn_safetensors_metadata_int(file, "training.step", 0, r->steps, &r->step));
+    SN_TRY(sn_safetensors_metadata_int(file, "training.best_step", 0, r->step, &r->best_step));
+    SN_TRY(sn_safetensors_metadata_double(file, "training.best_pixel_ap", 0, 1, &r->best_pixel_ap));
+    SN_TRY(sn_safetensors_metadata_double(file, "training.untrained_pixel_ap", 0, 1, &r->untrained_pixel_ap));
+    SN_TRY(sn_safetensors_metadata_double(file, "training.image_auroc", 0, 1, &r->image_auroc));
+    SN_TRY(sn_safetensors_metadata_double(file, "training.untrained_image_auroc", 0, 1, &r->untrained_image_auroc));
+    r->cancelled = r->step < r->steps;
+    return SNARM_OK;
+}
+
 static snarm_status write_weights(sn_writer *writer, const snarm_detector *d) {
     SN_TRY(sn_backbone_embed(d->backbone, d->backbone_source.file, d->backbone_source.prefix, writer, "backbone."));
     if (d->scorer == NULL)
@@ -74,6 +102,8 @@ snarm_status snarm_detector_save(const snarm_detector *detector, const char *pat
     snarm_status status = write_recipe(writer, detector);
     if (status == SNARM_OK)
         status = write_weights(writer, detector);
+    if (status == SNARM_OK)
+        status = write_training(writer, &detector->training);
     if (status == SNARM_OK)
         status = sn_bank_write(detector->bank, writer, "bank.");
     if (status == SNARM_OK)
@@ -202,6 +232,7 @@ static snarm_status read_detector(snarm_detector *d, const char *path) {
     d->backbone_source = (sn_weights_source){file, "backbone."};
     if (sn_safetensors_find(file, "scorer.simple_predictor.weight") != NULL)
         d->scorer_source = (sn_weights_source){file, "scorer."};
+    SN_TRY(read_training(file, &d->training));
     SN_TRY(sn_detector_open_parts(d, &options));
     SN_TRY(read_bank(file, d));
     return sn_detector_ready(d);

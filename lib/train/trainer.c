@@ -233,8 +233,10 @@ static snarm_status run(trainer *t) {
     t->report->untrained_image_auroc = untrained.image_auroc;
     memcpy(t->distance_scores, sn_validation_scores(t->validation), t->held_out * sizeof(float));
     SN_TRY(resume(t, &step));
-    if (step == 0)
+    if (step == 0) {
         SN_TRY(look(t, 0));
+        SN_TRY(save(t, 0));
+    }
     t->started = sn_seconds(), t->first_step = step;
     bool stopped = report_stops(t, step, true);
     for (int64_t check = step * checks / steps; step < steps && !stopped;) {
