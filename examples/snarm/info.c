@@ -60,7 +60,16 @@ static bool read_model(const char *path, int32_t threads, json_t *facts) {
         add_integer(facts, "bank", (int64_t)info.bank_count);
         add_integer(facts, "neighbours", info.neighbours);
         json_add(facts, "scorer", must_have(json_boolean(info.has_scorer)));
+        snarm_train_report training;
+        if (info.has_scorer)
+            json_add(facts, "score_share", json_number(info.score_share));
+        if (snarm_detector_get_training(detector, &training) == SNARM_OK && training.steps > 0) {
+            add_integer(facts, "training_steps", training.step);
+            json_add(facts, "held_out_pixel_ap", json_number(training.best_pixel_ap));
+            json_add(facts, "held_out_pixel_ap_untrained", json_number(training.untrained_pixel_ap));
+        }
         json_add(facts, "threshold", json_number((double)info.threshold));
+        json_add(facts, "map_threshold", json_number((double)info.map_threshold));
         json_add(facts, "false_alarm_rate", json_number(info.false_alarm_rate));
         json_add(facts, "smoothing", json_number(info.smoothing));
         add_integer(facts, "seed", (int64_t)info.seed);

@@ -138,9 +138,9 @@ static int write_heatmap(const inspection *run, const snarm_image *image, const 
     snarm_heatmap_options options;
     snarm_heatmap_options_init(&options);
     /* Good parts have values up to the threshold: half of it is shown as nothing, so that they stay clear. */
-    options.threshold = result->threshold;
-    options.low = result->threshold > 0 ? result->threshold / 2 : 0;
-    options.high = result->threshold > 0 ? 2 * result->threshold : 1;
+    options.threshold = result->map_threshold;
+    options.low = result->map_threshold > 0 ? result->map_threshold / 2 : 0;
+    options.high = result->map_threshold > 0 ? 2 * result->map_threshold : 1;
     snarm_image picture = {0};
     int code = make_folders_above(path);
     if (code == CONTINUE &&

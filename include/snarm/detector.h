@@ -8,7 +8,7 @@
  *     snarm_result result = {.struct_size = sizeof result};
  *     snarm_detector_inspect(detector, &image, &result, map);
  *
- * Without a scorer the map is the distance of each patch to the bank; with one it is the scorer's.
+ * Without a scorer the map is the distance of each patch to the bank; with one it is the scorer's, and the image score is made of both.
  */
 #ifndef SNARM_DETECTOR_H
 #define SNARM_DETECTOR_H
@@ -98,8 +98,8 @@ SNARM_API snarm_status snarm_detector_load(snarm_detector **out, const char *pat
 /* What inspection says of a picture. Set struct_size before the call. */
 typedef struct snarm_result {
     size_t struct_size;
-    float score;       /* raw image score, in the unit of the map */
-    float threshold;   /* score and map values from here up are anomalous */
+    float score;       /* raw image score */
+    float threshold;   /* scores from here up are anomalous */
     float normalized;  /* 0..1, rising with score, 0.5 at the threshold; never quite 1 */
     int32_t anomalous; /* the verdict: 1 if score >= threshold, else 0 */
     float map_max;     /* the largest value of the map */
@@ -107,6 +107,7 @@ typedef struct snarm_result {
     double x, y;       /* where, in pixels of the picture given */
     /* Milliseconds spent: resize and normalise; backbone; bank search and residuals; scorer; map and score. */
     double preprocess_ms, backbone_ms, match_ms, scorer_ms, map_ms;
+    float map_threshold; /* map values from here up are anomalous; without a scorer the same as threshold */
 } snarm_result;
 
 /* Inspects one picture.
@@ -138,6 +139,9 @@ typedef struct snarm_detector_info {
     int32_t threads;
     int32_t format_version;       /* of the model file */
     const char *library_version;  /* that fitted it */
+    float map_threshold;          /* of the map's values; threshold is that of scores */
+    double score_share;           /* with a scorer: the share of the image score that its map gives; the rest is the largest window of the
+                                     map of distances. 1 without */
 } snarm_detector_info;
 SNARM_API snarm_status snarm_detector_get_info(const snarm_detector *detector, snarm_detector_info *info);
 

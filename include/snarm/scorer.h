@@ -39,6 +39,10 @@ typedef struct snarm_scorer_info {
     int32_t branches, scans, depth;
     int32_t maps;           /* logit maps: branches * scans */
     double reference_ratio;
+    double residual_scale;  /* with which the residuals it was trained on were scaled: snarm_residual_options.scale; 1 for files that
+                               do not say */
+    int32_t neighbours;     /* k of those residuals; 0 for files that do not say */
+    double prior_slope, prior_centre; /* see snarm_scorer_add_prior; slope 0: none */
 } snarm_scorer_info;
 SNARM_API snarm_status snarm_scorer_get_info(const snarm_scorer *scorer, snarm_scorer_info *info);
 
@@ -53,6 +57,12 @@ SNARM_API snarm_status snarm_scorer_navigator(const snarm_scorer *scorer, const 
  * Any number of threads may call it on one handle at the same time; results do not depend on that. */
 SNARM_API snarm_status snarm_scorer_logits(const snarm_scorer *scorer, const float *hybrid, const uint8_t *reference,
                                            float *logits);
+
+/* Adds to logits what the distance to the bank says by itself: prior_slope * ln(distance / prior_centre), within -8..8. A scorer
+ * trained by this library has learnt what is to be added to that; of a published one it does nothing.
+ *   distances  (N) floats, 0 or more: the mean distance of each patch to its k nearest bank vectors
+ *   logits     (maps, N) floats of snarm_scorer_logits */
+SNARM_API snarm_status snarm_scorer_add_prior(const snarm_scorer *scorer, const float *distances, float *logits);
 
 #ifdef __cplusplus
 }

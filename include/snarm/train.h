@@ -51,12 +51,45 @@ typedef struct snarm_train_options {
     double dropout;           /* rate; default 0.1; -1: none; below 1 */
     uint64_t seed;            /* of the weights, the order and the synthetic defects; default 0, itself a seed */
     int32_t threads;          /* of snarm_train_scorer; default 0: snarm_default_threads(); 1..64; a fit uses its own */
-    const char *checkpoint;   /* a file written now and then, and gone on from where it exists and belongs to the same run; removed at
-                                 the end of a training that was not cancelled; NULL: none */
+    const char *checkpoint;   /* a file written now and then, and gone on from where it exists: then it must belong to the same run,
+                                 that is the same samples, bank and options. It stays at the end. NULL: none */
     snarm_train_progress_fn progress; /* NULL: none */
     void *progress_user;
 } snarm_train_options;
 SNARM_API void snarm_train_options_init(snarm_train_options *options);
+
+/* One sample, as a snarm_train_source gives it. Zero it first. */
+typedef struct snarm_train_sample {
+    const float *features; /* (N, C): a picture's patch features, of any backbone */
+    const uint8_t *mask;   /* (mask_height, mask_width): 0 normal, anything else defective; NULL: a good picture */
+    int32_t image;         /* image index of bank vectors that were taken from the same picture and must not match; -1: none */
+    int32_t held_out;      /* 1: not trained on; chooses the weights and says how good they are */
+} snarm_train_sample;
+
+/* Where samples come from, each once and in order, on the calling thread. */
+typedef struct snarm_train_source {
+    size_t count;                    /* at least one for training, and one good and one defective held out */
+    int32_t grid_width, grid_height; /* patches; N is their product; 4..512 each */
+    int32_t mask_width, mask_height; /* pixels; grid_width..16,384 and grid_height..16,384; 4 a patch is enough */
+    /* Gives sample index in *sample, its arrays valid until release. A status other than SNARM_OK ends the training with it. */
+    snarm_status (*load)(void *user, size_t index, snarm_train_sample *sample);
+    void (*release)(void *user, snarm_train_sample *sample); /* NULL: nothing to release */
+    void *user;
+} snarm_train_source;
+
+/* Trains a navigator and a scorer for a bank and writes them as a scorer file, which snarm_scorer_create loads: with the tensors of a
+ * published checkpoint, and as metadata what they were trained with (snarm_scorer_info).
+ *   path        the file to write, whole or not at all
+ *   bank        the caller's; C channels
+ *   source      the samples; they are copied, in half precision, and need not outlive the call
+ *   neighbours  k of the residuals; 0: 3; 1..64
+ *   smoothing   sigma of the Gaussian with which maps will be smoothed, pixels of the masks, for choosing weights; 0: none; at most 64
+ *   options     NULL for defaults; samples is not used, more than memory holds is SNARM_ERROR_ARGUMENT
+ *   report      how it went, or NULL
+ * SNARM_OK also when progress ended it early: the best weights so far are written. One call at a time for a checkpoint. */
+SNARM_API snarm_status snarm_train_scorer(const char *path, const snarm_bank *bank, const snarm_train_source *source,
+                                          int32_t neighbours, double smoothing, const snarm_train_options *options,
+                                          snarm_train_report *report);
 
 #ifdef __cplusplus
 }

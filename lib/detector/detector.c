@@ -19,6 +19,8 @@ static snarm_status fit_scorer(snarm_detector *d, const char *where) {
         return sn_error(SNARM_ERROR_MISMATCH, "%s: the scorer takes features of %d channels, the backbone gives %d", where,
                         (int)info.channels, (int)d->shape.channels);
     d->logit_maps = info.maps;
+    if (d->recipe.residual_scale == 0) /* a fit's: the scorer knows what it was trained with */
+        d->recipe.residual_scale = info.residual_scale;
     const float *weight;
     float bias;
     SN_TRY(snarm_scorer_navigator(d->scorer, &weight, &bias));
@@ -102,6 +104,8 @@ snarm_status snarm_detector_get_info(const snarm_detector *detector, snarm_detec
         .threads = detector->threads,
         .format_version = SN_MODEL_FORMAT,
         .library_version = detector->fitted_version,
+        .map_threshold = detector->map_threshold,
+        .score_share = detector->recipe.score_share,
     };
     SN_TRY(sn_options_check(info->struct_size, sizeof filled, "snarm_detector_info"));
     SN_TRY(snarm_bank_get_size(detector->bank, &filled.bank_count, NULL, NULL));

@@ -5,7 +5,6 @@
 #include "core/pool.h"
 #include "io/safetensors.h"
 #include "kernel/stream.h"
-#include "map/prior.h"
 #include "scorer/weights.h"
 #include "snarm/detector.h"
 
@@ -18,7 +17,9 @@ typedef struct sn_recipe {
     double smoothing; /* sigma; 0: none */
     double false_alarm_rate;
     double residual_scale;
-    sn_prior prior; /* of the distance, added to the scorer's logits; slope 0: none */
+    /* With a scorer, the image score is share times that of the map, and the rest that of the map of distances divided by full. share 1:
+     * the map's alone. */
+    double score_share, distance_full;
     uint64_t seed;
 } sn_recipe;
 
@@ -31,7 +32,8 @@ typedef struct sn_weights_source {
 struct snarm_detector {
     sn_recipe recipe;
     int32_t threads;
-    float threshold, score_low;
+    float threshold, score_low; /* of image scores */
+    float map_threshold;        /* of the map's values */
     float *scores; /* (image_count) leave-one-out */
     int32_t image_count;
     char fitted_version[SN_VERSION_TEXT_MAX];
@@ -44,7 +46,7 @@ struct snarm_detector {
     snarm_backbone_info shape;
     int32_t logit_maps;
 
-    snarm_train_report training; /* of this fit; steps 0: none */
+    snarm_train_report training; /* of the fit; steps 0: none */
 
     sn_weights_source backbone_source, scorer_source;
     sn_safetensors *files[2]; /* what is mapped for the sources and the bank, closed last; NULL: unused */
@@ -56,6 +58,7 @@ typedef struct sn_inspection {
     float *planes, *features, *distances, *patches, *map;
     int32_t *nearest; /* the rest with a scorer */
     float *inter, *hybrid, *logits;
+    float *distance_map; /* if score_share is below 1 */
     uint8_t *reference;
     double backbone_ms, match_ms, scorer_ms, map_ms;
 } sn_inspection;
@@ -79,6 +82,19 @@ snarm_status sn_inspect_match(const snarm_detector *detector, sn_inspection *ins
  * exclusion leaves fewer. */
 snarm_status sn_inspect_map(const snarm_detector *detector, sn_inspection *inspection, const float *features,
                             int32_t exclude, int32_t neighbours);
+
+/* The scores of the maps that sn_inspect_map left: the largest window of the map, and of the map of distances (0 without one). */
+typedef struct sn_scores {
+    float map, distance;
+} sn_scores;
+snarm_status sn_inspect_scores(const snarm_detector *detector, const sn_inspection *inspection, sn_scores *scores);
+/* The image score that the recipe makes of them. */
+static inline float sn_image_score(const sn_recipe *recipe, const sn_scores *scores) {
+    if (recipe->score_share == 1)
+        return scores->map;
+    return (float)(recipe->score_share * (double)scores->map +
+                   (1 - recipe->score_share) * (double)scores->distance / recipe->distance_full);
+}
 
 /* threshold.c: from leave-one-out scores (sorted in place; count at least 1) to threshold and score_low. */
 void sn_choose_threshold(float *scores, size_t count, double rate, float *threshold, float *low);

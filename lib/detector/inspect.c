@@ -22,6 +22,7 @@ static void destroy_inspection(void *pointer) {
     sn_free(inspection->distances);
     sn_free(inspection->patches);
     sn_free(inspection->nearest);
+    sn_free(inspection->distance_map);
     sn_free(inspection->map);
     sn_free(inspection->inter);
     sn_free(inspection->hybrid);
@@ -42,6 +43,8 @@ static snarm_status fill(sn_inspection *inspection, const snarm_detector *d) {
     SN_TRY(sn_alloc(&inspection->patches, patches, sizeof(float), "patch distances"));
     if (d->scorer == NULL)
         return SNARM_OK;
+    if (d->recipe.score_share < 1)
+        SN_TRY(sn_alloc(&inspection->distance_map, pixels, sizeof(float), "map of distances"));
     SN_TRY(sn_alloc(&inspection->nearest, patches, neighbours * sizeof(int32_t), "nearest bank vectors"));
     SN_TRY(sn_alloc(&inspection->inter, patches, channels * sizeof(float), "residuals"));
     SN_TRY(sn_alloc(&inspection->hybrid, patches, 2 * channels * sizeof(float), "hybrid residuals"));
@@ -85,21 +88,26 @@ snarm_status sn_inspect_match(const snarm_detector *d, sn_inspection *inspection
     return SNARM_OK;
 }
 
+/* The patches' distances as a map. */
+static snarm_status spread_distances(const snarm_detector *d, const sn_inspection *inspection, float *map) {
+    SN_TRY(snarm_map_from_patches(inspection->patches, d->shape.grid_width, d->shape.grid_height, d->shape.width,
+                                  d->shape.height, d->threads, map));
+    return snarm_map_smooth(map, d->shape.width, d->shape.height, d->recipe.smoothing, d->threads);
+}
+
 static snarm_status map_of_distances(const snarm_detector *d, sn_inspection *inspection, const float *features,
                                      int32_t exclude, int32_t neighbours) {
     double began = milliseconds();
     SN_TRY(sn_inspect_match(d, inspection, features, exclude, neighbours, NULL));
     inspection->match_ms = milliseconds() - began;
     began = milliseconds();
-    SN_TRY(snarm_map_from_patches(inspection->patches, d->shape.grid_width, d->shape.grid_height, d->shape.width,
-                                  d->shape.height, d->threads, inspection->map));
+    SN_TRY(spread_distances(d, inspection, inspection->map));
     inspection->map_ms = milliseconds() - began;
     return SNARM_OK;
 }
 
 static snarm_status map_of_scorer(const snarm_detector *d, sn_inspection *inspection, const float *features,
                                   int32_t exclude) {
-    const size_t patches = (size_t)d->shape.grid_width * (size_t)d->shape.grid_height;
     const float *vectors;
     SN_TRY(snarm_bank_get_vectors(d->bank, &vectors, NULL));
     double began = milliseconds();
@@ -114,9 +122,12 @@ static snarm_status map_of_scorer(const snarm_detector *d, sn_inspection *inspec
     ended = milliseconds();
     inspection->scorer_ms = ended - began;
     began = ended;
-    sn_prior_add(&d->recipe.prior, inspection->patches, patches, (size_t)d->logit_maps, inspection->logits);
+    SN_TRY(snarm_scorer_add_prior(d->scorer, inspection->patches, inspection->logits));
     SN_TRY(snarm_map_from_logits(inspection->logits, d->logit_maps, d->shape.grid_width, d->shape.grid_height,
                                  d->shape.width, d->shape.height, d->threads, inspection->map));
+    SN_TRY(snarm_map_smooth(inspection->map, d->shape.width, d->shape.height, d->recipe.smoothing, d->threads));
+    if (inspection->distance_map != NULL)
+        SN_TRY(spread_distances(d, inspection, inspection->distance_map));
     inspection->map_ms = milliseconds() - began;
     return SNARM_OK;
 }
@@ -124,13 +135,16 @@ static snarm_status map_of_scorer(const snarm_detector *d, sn_inspection *inspec
 snarm_status sn_inspect_map(const snarm_detector *detector, sn_inspection *inspection, const float *features,
                             int32_t exclude, int32_t neighbours) {
     inspection->scorer_ms = 0;
-    SN_TRY(detector->scorer == NULL ? map_of_distances(detector, inspection, features, exclude, neighbours)
-                                    : map_of_scorer(detector, inspection, features, exclude));
-    const double began = milliseconds();
-    SN_TRY(snarm_map_smooth(inspection->map, detector->shape.width, detector->shape.height, detector->recipe.smoothing,
-                            detector->threads));
-    inspection->map_ms += milliseconds() - began;
-    return SNARM_OK;
+    return detector->scorer == NULL ? map_of_distances(detector, inspection, features, exclude, neighbours)
+                                    : map_of_scorer(detector, inspection, features, exclude);
+}
+
+snarm_status sn_inspect_scores(const snarm_detector *d, const sn_inspection *inspection, sn_scores *scores) {
+    scores->distance = 0;
+    SN_TRY(snarm_map_score(inspection->map, d->shape.width, d->shape.height, &scores->map, NULL, NULL));
+    if (inspection->distance_map == NULL)
+        return SNARM_OK;
+    return snarm_map_score(inspection->distance_map, d->shape.width, d->shape.height, &scores->distance, NULL, NULL);
 }
 
 /* A pixel of the map in pixels of a picture of that size: undoes the crop, then the resize. */
@@ -143,12 +157,15 @@ static snarm_status fill_result(const snarm_detector *d, const snarm_image *imag
                                 snarm_result *result) {
     const double began = milliseconds();
     const int32_t width = d->shape.width, height = d->shape.height;
-    SN_TRY(snarm_map_score(inspection->map, width, height, &result->score, NULL, NULL));
+    sn_scores scores;
+    SN_TRY(sn_inspect_scores(d, inspection, &scores));
+    result->score = sn_image_score(&d->recipe, &scores);
     size_t largest = 0;
     for (size_t i = 1; i < (size_t)width * (size_t)height; i++)
         if (inspection->map[i] > inspection->map[largest])
             largest = i;
     result->threshold = d->threshold;
+    result->map_threshold = d->map_threshold;
     result->normalized = sn_normalize_score(result->score, d->threshold, d->score_low);
     result->anomalous = result->score >= d->threshold;
     result->map_max = inspection->map[largest];

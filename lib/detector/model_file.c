@@ -47,13 +47,42 @@ static snarm_status write_recipe(sn_writer *writer, const snarm_detector *d) {
         const char *key;
         double value;
     } real[] = {{"smoothing", d->recipe.smoothing}, {"false_alarm_rate", d->recipe.false_alarm_rate},
-                {"residual_scale", d->recipe.residual_scale}, {"prior_slope", d->recipe.prior.slope},
-                {"prior_centre", d->recipe.prior.centre}, {"threshold", d->threshold}, {"score_low", d->score_low}};
+                {"residual_scale", d->recipe.residual_scale}, {"score_share", d->recipe.score_share},
+                {"distance_full", d->recipe.distance_full}, {"map_threshold", d->map_threshold},
+                {"threshold", d->threshold}, {"score_low", d->score_low}};
     for (size_t i = 0; i < sizeof real / sizeof *real; i++)
         SN_TRY(sn_writer_metadata_double(writer, real[i].key, real[i].value));
     char seed[24];
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)d->recipe.seed);
     return sn_writer_metadata(writer, "seed", seed);
+}
+
+/* How the scorer's training went, for whoever looks at the model. */
+static snarm_status write_training(sn_writer *writer, const snarm_train_report *r) {
+    if (r->steps == 0)
+        return SNARM_OK;
+    SN_TRY(sn_writer_metadata_int(writer, "training.steps", r->steps));
+    SN_TRY(sn_writer_metadata_int(writer, "training.step", r->step));
+    SN_TRY(sn_writer_metadata_int(writer, "training.best_step", r->best_step));
+    SN_TRY(sn_writer_metadata_double(writer, "training.best_pixel_ap", r->best_pixel_ap));
+    SN_TRY(sn_writer_metadata_double(writer, "training.untrained_pixel_ap", r->untrained_pixel_ap));
+    SN_TRY(sn_writer_metadata_double(writer, "training.image_auroc", r->image_auroc));
+    return sn_writer_metadata_double(writer, "training.untrained_image_auroc", r->untrained_image_auroc);
+}
+
+static snarm_status read_training(const sn_safetensors *file, snarm_train_report *r) {
+    if (sn_safetensors_metadata(file, "training.steps") == NULL)
+        return SNARM_OK;
+    r->loss = r->pixel_ap = r->seconds = r->seconds_left = NAN;
+    SN_TRY(sn_safetensors_metadata_int(file, "training.steps", 1, INT64_MAX, &r->steps));
+    SN_TRY(sn_safetensors_metadata_int(file, "training.step", 0, r->steps, &r->step));
+    SN_TRY(sn_safetensors_metadata_int(file, "training.best_step", 0, r->step, &r->best_step));
+    SN_TRY(sn_safetensors_metadata_double(file, "training.best_pixel_ap", 0, 1, &r->best_pixel_ap));
+    SN_TRY(sn_safetensors_metadata_double(file, "training.untrained_pixel_ap", 0, 1, &r->untrained_pixel_ap));
+    SN_TRY(sn_safetensors_metadata_double(file, "training.image_auroc", 0, 1, &r->image_auroc));
+    SN_TRY(sn_safetensors_metadata_double(file, "training.untrained_image_auroc", 0, 1, &r->untrained_image_auroc));
+    r->cancelled = r->step < r->steps;
+    return SNARM_OK;
 }
 
 static snarm_status write_weights(sn_writer *writer, const snarm_detector *d) {
@@ -73,6 +102,8 @@ snarm_status snarm_detector_save(const snarm_detector *detector, const char *pat
     snarm_status status = write_recipe(writer, detector);
     if (status == SNARM_OK)
         status = write_weights(writer, detector);
+    if (status == SNARM_OK)
+        status = write_training(writer, &detector->training);
     if (status == SNARM_OK)
         status = sn_bank_write(detector->bank, writer, "bank.");
     if (status == SNARM_OK)
@@ -143,16 +174,20 @@ static snarm_status read_recipe(const sn_safetensors *file, snarm_detector *d, s
     SN_TRY(sn_safetensors_metadata_double(file, "smoothing", 0, 64, &recipe->smoothing));
     SN_TRY(sn_safetensors_metadata_double(file, "false_alarm_rate", 0, 1, &recipe->false_alarm_rate));
     SN_TRY(sn_safetensors_metadata_double(file, "residual_scale", 1e-30, 1e30, &recipe->residual_scale));
-    recipe->prior = (sn_prior){0, 1}; /* files of before there was one have none */
-    if (sn_safetensors_metadata(file, "prior_slope") != NULL) {
-        SN_TRY(sn_safetensors_metadata_double(file, "prior_slope", 0, 1e6, &recipe->prior.slope));
-        SN_TRY(sn_safetensors_metadata_double(file, "prior_centre", 1e-30, 1e30, &recipe->prior.centre));
-    }
     double threshold, low;
     SN_TRY(sn_safetensors_metadata_double(file, "threshold", -1e30, 1e30, &threshold));
     SN_TRY(sn_safetensors_metadata_double(file, "score_low", -1e30, threshold, &low));
     d->threshold = (float)threshold;
     d->score_low = (float)low;
+    d->map_threshold = d->threshold; /* files of before image score and map were told apart */
+    recipe->score_share = recipe->distance_full = 1;
+    if (sn_safetensors_metadata(file, "score_share") != NULL) {
+        double map_threshold;
+        SN_TRY(sn_safetensors_metadata_double(file, "score_share", 0, 1, &recipe->score_share));
+        SN_TRY(sn_safetensors_metadata_double(file, "distance_full", 1e-30, 1e30, &recipe->distance_full));
+        SN_TRY(sn_safetensors_metadata_double(file, "map_threshold", -1e30, 1e30, &map_threshold));
+        d->map_threshold = (float)map_threshold;
+    }
     const char *seed = sn_safetensors_metadata(file, "seed");
     char *end = NULL;
     if (seed != NULL)
@@ -197,6 +232,7 @@ static snarm_status read_detector(snarm_detector *d, const char *path) {
     d->backbone_source = (sn_weights_source){file, "backbone."};
     if (sn_safetensors_find(file, "scorer.simple_predictor.weight") != NULL)
         d->scorer_source = (sn_weights_source){file, "scorer."};
+    SN_TRY(read_training(file, &d->training));
     SN_TRY(sn_detector_open_parts(d, &options));
     SN_TRY(read_bank(file, d));
     return sn_detector_ready(d);

@@ -70,8 +70,8 @@ snarm_status snarm_detector_fit(snarm_detector **out, const char *backbone, cons
     d->recipe = (sn_recipe){.neighbours = options.neighbours,
                             .smoothing = options.smoothing > 0 ? options.smoothing : 0,
                             .false_alarm_rate = options.false_alarm_rate,
-                            .residual_scale = 1,
-                            .prior = {0, 1},
+                            .score_share = 1,
+                            .distance_full = 1,
                             .seed = options.seed};
     strcpy(d->fitted_version, snarm_version());
     snarm_status status = open_parts(d, backbone, &options);
@@ -81,6 +81,8 @@ snarm_status snarm_detector_fit(snarm_detector **out, const char *backbone, cons
         snarm_detector_destroy(d);
         return status;
     }
+    if (d->recipe.residual_scale == 0) /* without a scorer nothing is scaled */
+        d->recipe.residual_scale = 1;
     *out = d;
     return SNARM_OK;
 }

@@ -10,7 +10,7 @@
 enum {
     HELD_OUT_SHARE = 6,   /* one sample of so many */
     HELD_OUT_IMAGES = 12, /* from so many pictures on, one of HELD_OUT_SHARE serves the held-out samples alone */
-    MASK_CELLS = 4,       /* pixels of a mask across a patch */
+    MASK_CELLS = 8,       /* pixels of a mask across a patch: as many as the picture has, as a rule */
 };
 
 /* Of training samples; held-out ones are as often good as defective. */

@@ -7,9 +7,13 @@
 #include <string.h>
 
 static snarm_status score_features(const snarm_detector *d, sn_inspection *inspection, const float *features,
-                                   int32_t exclude, int32_t neighbours, float *score) {
+                                   int32_t exclude, int32_t neighbours, float *score, float *map_score) {
+    sn_scores scores;
     SN_TRY(sn_inspect_map(d, inspection, features, exclude, neighbours));
-    return snarm_map_score(inspection->map, d->shape.width, d->shape.height, score, NULL, NULL);
+    SN_TRY(sn_inspect_scores(d, inspection, &scores));
+    *score = sn_image_score(&d->recipe, &scores);
+    *map_score = scores.map;
+    return SNARM_OK;
 }
 
 snarm_status sn_fit_count_owned(const snarm_detector *d, size_t **out) {
@@ -24,7 +28,7 @@ snarm_status sn_fit_count_owned(const snarm_detector *d, size_t **out) {
 }
 
 static snarm_status leave_one_out(snarm_detector *d, sn_feature_source *source, const snarm_fit_options *options,
-                                  const size_t *owned) {
+                                  const size_t *owned, float *map_scores) {
     size_t bank_count;
     SN_TRY(snarm_bank_get_size(d->bank, &bank_count, NULL, NULL));
     const size_t count = source->images->count;
@@ -38,7 +42,7 @@ static snarm_status leave_one_out(snarm_detector *d, sn_feature_source *source, 
         const bool fewer = d->scorer == NULL && others > 0 && others < (size_t)wanted;
         const int32_t neighbours = fewer ? (int32_t)others : wanted;
         const int32_t exclude = others >= (size_t)neighbours ? (int32_t)i : -1;
-        SN_TRY(score_features(d, source->inspection, features, exclude, neighbours, &d->scores[i]));
+        SN_TRY(score_features(d, source->inspection, features, exclude, neighbours, &d->scores[i], &map_scores[i]));
     }
     return sn_progress(options->progress, options->progress_user, "threshold", count, count);
 }
@@ -60,7 +64,7 @@ static void mirror(float *planes, int32_t width, int32_t height, bool upside_dow
 }
 
 /* One picture leaves nothing to compare it with but itself, mirrored: left-right, turned, upside down. */
-static snarm_status score_mirrored(snarm_detector *d, sn_feature_source *source, float scores[3]) {
+static snarm_status score_mirrored(snarm_detector *d, sn_feature_source *source, float scores[3], float map_scores[3]) {
     const float *features;
     sn_feature_source fresh = *source; /* the input's planes are wanted, so the features are computed again */
     fresh.kept_count = fresh.filled_count = 0;
@@ -69,7 +73,7 @@ static snarm_status score_mirrored(snarm_detector *d, sn_feature_source *source,
     for (int i = 0; i < 3; i++) {
         mirror(inspection->planes, d->shape.width, d->shape.height, i == 1);
         SN_TRY(sn_inspect_features(d, inspection));
-        SN_TRY(score_features(d, inspection, inspection->features, -1, d->recipe.neighbours, &scores[i]));
+        SN_TRY(score_features(d, inspection, inspection->features, -1, d->recipe.neighbours, &scores[i], &map_scores[i]));
     }
     return SNARM_OK;
 }
@@ -85,23 +89,30 @@ snarm_status sn_fit_threshold(snarm_detector *d, sn_feature_source *source, cons
                             bank_count, (int)d->recipe.neighbours);
         d->recipe.neighbours = (int32_t)bank_count;
     }
+    float unused;
     if (count == 1) {
-        float scores[3];
-        SN_TRY(score_mirrored(d, source, scores));
+        float scores[3], map_scores[3];
+        SN_TRY(score_mirrored(d, source, scores, map_scores));
         sn_choose_threshold(scores, 3, options->false_alarm_rate, &d->threshold, &d->score_low);
+        sn_choose_threshold(map_scores, 3, options->false_alarm_rate, &d->map_threshold, &unused);
         d->scores[0] = scores[2]; /* sorted by then: the largest */
         return SNARM_OK;
     }
     size_t *owned;
+    float *sorted = NULL, *map_scores = NULL;
     SN_TRY(sn_fit_count_owned(d, &owned));
-    snarm_status status = leave_one_out(d, source, options, owned);
+    snarm_status status = sn_alloc(&map_scores, count, sizeof *map_scores, "scores of maps");
+    if (status == SNARM_OK)
+        status = sn_alloc(&sorted, count, sizeof *sorted, "sorted scores");
+    if (status == SNARM_OK)
+        status = leave_one_out(d, source, options, owned, map_scores);
+    if (status == SNARM_OK) {
+        memcpy(sorted, d->scores, count * sizeof *sorted);
+        sn_choose_threshold(sorted, count, options->false_alarm_rate, &d->threshold, &d->score_low);
+        sn_choose_threshold(map_scores, count, options->false_alarm_rate, &d->map_threshold, &unused);
+    }
     sn_free(owned);
-    if (status != SNARM_OK)
-        return status;
-    float *sorted;
-    SN_TRY(sn_alloc(&sorted, count, sizeof *sorted, "sorted scores"));
-    memcpy(sorted, d->scores, count * sizeof *sorted);
-    sn_choose_threshold(sorted, count, options->false_alarm_rate, &d->threshold, &d->score_low);
+    sn_free(map_scores);
     sn_free(sorted);
-    return SNARM_OK;
+    return status;
 }

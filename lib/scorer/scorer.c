@@ -14,7 +14,9 @@ enum { GRID_MIN = 2, GRID_MAX = 512 };
 struct snarm_scorer {
     size_t grid_width, grid_height, patches, hard;
     size_t channels, embedding, branch_count, depth;
-    double reference_ratio;
+    double reference_ratio, residual_scale;
+    sn_prior prior;
+    int32_t neighbours;
     int threads;
     float *navigator_weight; /* (C) */
     float navigator_bias;
@@ -151,6 +153,8 @@ snarm_status sn_scorer_create_from_weights(snarm_scorer **out, const sn_scorer_w
     scorer->reference_ratio = checked.reference_ratio != 0    ? checked.reference_ratio
                               : weights->reference_ratio != 0 ? weights->reference_ratio
                                                               : 0.75;
+    scorer->residual_scale = weights->residual_scale != 0 ? weights->residual_scale : 1;
+    scorer->prior = weights->prior, scorer->neighbours = weights->neighbours;
     scorer->hard = scorer->patches - sn_reference_count(scorer->reference_ratio, scorer->patches);
     scorer->channels = weights->channels, scorer->embedding = weights->embedding;
     scorer->branch_count = weights->branches, scorer->depth = weights->depth;
@@ -215,7 +219,11 @@ snarm_status snarm_scorer_get_info(const snarm_scorer *scorer, snarm_scorer_info
                                     .scans = SN_SCANS,
                                     .depth = (int32_t)scorer->depth,
                                     .maps = (int32_t)(scorer->branch_count * SN_SCANS),
-                                    .reference_ratio = scorer->reference_ratio};
+                                    .reference_ratio = scorer->reference_ratio,
+                                    .residual_scale = scorer->residual_scale,
+                                    .neighbours = scorer->neighbours,
+                                    .prior_slope = scorer->prior.slope,
+                                    .prior_centre = scorer->prior.centre};
     sn_options_write(info, &full, sizeof full);
     return SNARM_OK;
 }
@@ -272,4 +280,14 @@ snarm_status snarm_scorer_logits(const snarm_scorer *scorer, const float *hybrid
     sn_threads_leave(former);
     sn_pool_give(scorer->pool, taken);
     return status;
+}
+
+snarm_status snarm_scorer_add_prior(const snarm_scorer *scorer, const float *distances, float *logits) {
+    if (scorer == NULL || distances == NULL || logits == NULL)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_scorer_add_prior: %s is NULL",
+                        scorer == NULL      ? "scorer"
+                        : distances == NULL ? "distances"
+                                            : "logits");
+    sn_prior_add(&scorer->prior, distances, scorer->patches, scorer->branch_count * SN_SCANS, logits);
+    return SNARM_OK;
 }

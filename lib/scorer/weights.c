@@ -113,6 +113,7 @@ static snarm_status start(sn_scorer_weights **out, const sn_scorer_weights *size
     w->states = sizes->states, w->rank = sizes->rank, w->taps = sizes->taps;
     memcpy(w->rates, sizes->rates, sizeof w->rates);
     w->reference_ratio = sizes->reference_ratio;
+    w->residual_scale = sizes->residual_scale, w->prior = sizes->prior, w->neighbours = sizes->neighbours;
     snarm_status status = make_table(w);
     if (status != SNARM_OK) {
         sn_scorer_weights_destroy(w);
@@ -231,6 +232,29 @@ static snarm_status read_ratio(sn_scorer_weights *sizes, const source *from) {
     return sn_safetensors_metadata_double(from->file, key, 1e-6, 1 - 1e-6, &sizes->reference_ratio);
 }
 
+static const char *key_of(char key[NAME_MAX_ALL], const source *from, const char *name) {
+    snprintf(key, NAME_MAX_ALL, "%s%s", from->prefix, name);
+    return sn_safetensors_metadata(from->file, key);
+}
+
+static snarm_status read_calibration(sn_scorer_weights *sizes, const source *from) {
+    char key[NAME_MAX_ALL];
+    sizes->residual_scale = 1, sizes->prior = (sn_prior){0, 1}, sizes->neighbours = 0;
+    if (key_of(key, from, "residual_scale") != NULL)
+        SN_TRY(sn_safetensors_metadata_double(from->file, key, 1e-18, 1e18, &sizes->residual_scale));
+    if (key_of(key, from, "prior_slope") != NULL) {
+        SN_TRY(sn_safetensors_metadata_double(from->file, key, 0, 1e6, &sizes->prior.slope));
+        key_of(key, from, "prior_centre");
+        SN_TRY(sn_safetensors_metadata_double(from->file, key, 1e-30, 1e30, &sizes->prior.centre));
+    }
+    if (key_of(key, from, "neighbours") == NULL)
+        return SNARM_OK;
+    int64_t neighbours;
+    SN_TRY(sn_safetensors_metadata_int(from->file, key, 1, 64, &neighbours));
+    sizes->neighbours = (int32_t)neighbours;
+    return SNARM_OK;
+}
+
 static snarm_status read_values(sn_scorer_weights *w, const source *from, const sn_tensor *const *tensors) {
     for (size_t i = 0; i < w->count; i++) {
         const sn_weight *weight = &w->table[i];
@@ -272,6 +296,7 @@ snarm_status sn_scorer_weights_load(sn_scorer_weights **out, const sn_safetensor
     SN_TRY(read_sizes(&sizes, &from));
     SN_TRY(read_rates(&sizes, &from));
     SN_TRY(read_ratio(&sizes, &from));
+    SN_TRY(read_calibration(&sizes, &from));
     sn_scorer_weights *w;
     SN_TRY(start(&w, &sizes));
     snarm_status status = fill(w, &from);

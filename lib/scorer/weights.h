@@ -5,6 +5,7 @@
 #include "io/safetensors.h"
 #include "scorer/branch.h"
 #include "scorer/head.h"
+#include "scorer/prior.h"
 #include "scorer/scan_order.h"
 
 enum {
@@ -31,6 +32,10 @@ typedef struct sn_scorer_weights {
     size_t states, rank, taps;                   /* of the mixers: d_state, dt_rank, d_conv; d_inner is 2 D */
     size_t rates[SN_BRANCHES_MAX];
     double reference_ratio; /* of the metadata; 0 if it has none */
+    /* What it was trained with; published files say nothing of it, and have 1, no prior and 0 (unknown). */
+    double residual_scale;
+    sn_prior prior;
+    int32_t neighbours;
 
     /* All tensors that a scorer needs, in the order of the network; data points into values. */
     sn_weight *table;

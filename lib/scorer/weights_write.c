@@ -24,10 +24,21 @@ static snarm_status write_metadata(const sn_scorer_weights *w, sn_writer *writer
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%zu", b > 0 ? "," : "", w->rates[b]);
     snprintf(key, sizeof key, "%.63sscales", prefix);
     SN_TRY(sn_writer_metadata(writer, key, text));
-    if (w->reference_ratio == 0)
-        return SNARM_OK;
-    snprintf(key, sizeof key, "%.63sself_ratio", prefix);
-    return sn_writer_metadata_double(writer, key, w->reference_ratio);
+    const struct {
+        const char *key;
+        double value;
+        bool known;
+    } reals[] = {{"self_ratio", w->reference_ratio, w->reference_ratio != 0},
+                 {"residual_scale", w->residual_scale, w->residual_scale != 0},
+                 {"prior_slope", w->prior.slope, w->prior.slope != 0},
+                 {"prior_centre", w->prior.centre, w->prior.slope != 0}};
+    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) {
+        snprintf(key, sizeof key, "%.63s%s", prefix, reals[i].key);
+        if (reals[i].known)
+            SN_TRY(sn_writer_metadata_double(writer, key, reals[i].value));
+    }
+    snprintf(key, sizeof key, "%.63sneighbours", prefix);
+    return w->neighbours != 0 ? sn_writer_metadata_int(writer, key, w->neighbours) : SNARM_OK;
 }
 
 snarm_status sn_scorer_weights_write(const sn_scorer_weights *w, sn_writer *writer, const char *prefix) {

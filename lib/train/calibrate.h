@@ -2,7 +2,7 @@
 #ifndef SN_TRAIN_CALIBRATE_H
 #define SN_TRAIN_CALIBRATE_H
 
-#include "map/prior.h"
+#include "scorer/prior.h"
 #include "snarm/bank.h"
 #include "train/samples.h"
 

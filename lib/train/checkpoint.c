@@ -21,7 +21,7 @@ typedef struct part {
 } part;
 
 typedef struct counters {
-    int64_t step, skipped;
+    int64_t step, skipped, best_step;
 } counters;
 
 static void list_parts(const sn_training_state *s, const counters *c, part parts[TENSORS]) {
@@ -35,7 +35,7 @@ static void list_parts(const sn_training_state *s, const counters *c, part parts
         {"best_metric", SN_F64, 1, {1, 0}, &s->best_metric},
         {"group_steps", SN_I64, 1, {(int64_t)s->groups, 0}, s->group_steps},
         {"random", SN_U64, 2, {(int64_t)s->rngs, RNG_WORDS}, s->random},
-        {"counters", SN_I64, 1, {2, 0}, c},
+        {"counters", SN_I64, 1, {3, 0}, c},
     };
     memcpy(parts, list, sizeof list);
 }
@@ -111,7 +111,7 @@ static snarm_status check_parts(const char *path, snarm_status status, const par
 }
 
 snarm_status sn_checkpoint_write(const char *path, const char *identity, const sn_training_state *state) {
-    const counters numbers = {state->step, state->skipped};
+    const counters numbers = {state->step, state->skipped, state->best_step};
     part parts[TENSORS];
     char sum[CHECKSUM_TEXT];
     list_parts(state, &numbers, parts);
@@ -200,7 +200,7 @@ static snarm_status check_file(const sn_safetensors *file, const char *identity,
 }
 
 snarm_status sn_checkpoint_read(const char *path, const char *identity, sn_training_state *state) {
-    counters numbers = {0, 0};
+    counters numbers = {0, 0, 0};
     part parts[TENSORS], found[TENSORS];
     list_parts(state, &numbers, parts);
     memcpy(found, parts, sizeof found);
@@ -214,7 +214,7 @@ snarm_status sn_checkpoint_read(const char *path, const char *identity, sn_train
                                    state->group_steps, state->random, &numbers};
         for (int i = 0; i < TENSORS; i++)
             memcpy(to[i], found[i].data, bytes_of(&found[i]));
-        state->step = numbers.step, state->skipped = numbers.skipped;
+        state->step = numbers.step, state->skipped = numbers.skipped, state->best_step = numbers.best_step;
     }
     sn_safetensors_close(file);
     return status;

@@ -16,7 +16,7 @@ typedef struct sn_training_state {
     double best_metric;                         /* theirs; any number or infinity */
     int64_t *group_steps;                       /* (groups), 0 up */
     sn_rng *random;                             /* (rngs) */
-    int64_t step, skipped;                      /* 0 up */
+    int64_t step, skipped, best_step;           /* 0 up */
 } sn_training_state;
 
 /* Writes the state, whole or not at all. identity (UTF-8) says what the run is: whatever must be the same for

@@ -1,7 +1,9 @@
 #include "train/plan.h"
 
 #include "core/threads.h"
+#include "snarm/bank.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void snarm_train_options_init(snarm_train_options *options) {
@@ -91,4 +93,20 @@ void sn_train_plan_make(sn_train_plan *plan, const snarm_train_options *o) {
                             .identity = "",
                             .progress = o->progress,
                             .user = o->progress_user};
+}
+
+void sn_train_identify(const sn_train_plan *plan, const sn_samples *samples, const snarm_bank *bank, char *text,
+                       size_t size) {
+    const sn_samples_shape *shape = sn_samples_get_shape(samples);
+    size_t vectors = 0;
+    if (snarm_bank_get_size(bank, &vectors, NULL, NULL) != SNARM_OK)
+        vectors = 0;
+    /* Scale and prior are measured on all samples with the bank: other data give other numbers. */
+    snprintf(text, size,
+             "%zux%zu of %zu, bank %zu, k %zu, samples %zu, scale %.17g, prior %.17g at %.17g; steps %lld of %zu, rate %g, "
+             "decay %g, dropout %g, D %zu, depth %zu, ratio %g, seed %llu",
+             shape->grid_width, shape->grid_height, shape->channels, vectors, shape->neighbours,
+             sn_samples_count(samples), plan->calibration.residual_scale, plan->calibration.prior.slope,
+             plan->calibration.prior.centre, (long long)plan->steps, plan->batch, plan->rate, plan->decay, plan->dropout,
+             plan->embedding, plan->depth, plan->reference_ratio, (unsigned long long)plan->seed);
 }

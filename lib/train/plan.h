@@ -10,4 +10,8 @@ snarm_status sn_train_options_read(snarm_train_options *out, const snarm_train_o
 /* A plan from checked options; calibration, smoothing and identity are left to be set. */
 void sn_train_plan_make(sn_train_plan *plan, const snarm_train_options *options);
 
+/* What must be the same for a checkpoint to be gone on from: sizes, options, and sums over the samples and the bank. */
+void sn_train_identify(const sn_train_plan *plan, const sn_samples *samples, const snarm_bank *bank, char *text,
+                       size_t size);
+
 #endif

@@ -5,7 +5,7 @@
 #include "scorer/training.h"
 #include "snarm/bank.h"
 #include "train/map_loss.h"
-#include "map/prior.h"
+#include "scorer/prior.h"
 #include "train/samples.h"
 
 typedef struct sn_step_options {

@@ -20,6 +20,8 @@ typedef struct trainer {
     sn_schedule schedule;
     sn_scorer_weights *weights, *averaged; /* averaged: to look at; its values are copied from the optimiser's */
     float *best, *gradients;
+    float *distance_scores; /* of the held-out samples */
+    size_t held_out;
     sn_optimiser *optimiser;
     sn_step *step;
     sn_validation *validation;
@@ -42,7 +44,10 @@ static snarm_status make_network(trainer *t, const snarm_bank *bank) {
                                .states = plan->states,
                                .rank = (plan->embedding + 15) / 16,
                                .taps = plan->taps,
-                               .reference_ratio = plan->reference_ratio};
+                               .reference_ratio = plan->reference_ratio,
+                               .residual_scale = plan->calibration.residual_scale,
+                               .prior = plan->calibration.prior,
+                               .neighbours = (int32_t)shape->neighbours};
     memcpy(sizes.rates, plan->rates, sizeof sizes.rates);
     SN_TRY(sn_scorer_weights_create(&t->weights, &sizes));
     SN_TRY(sn_scorer_weights_create(&t->averaged, &sizes));
@@ -78,9 +83,10 @@ static snarm_status make_optimiser(trainer *t) {
 
 static snarm_status make_rest(trainer *t, const sn_samples *held_out, const snarm_bank *bank) {
     const sn_train_plan *plan = t->plan;
-    const sn_validation_options options = {plan->reference_ratio, plan->calibration.residual_scale, plan->smoothing,
-                                           plan->calibration.prior};
+    const sn_validation_options options = {plan->reference_ratio, plan->calibration.residual_scale, plan->smoothing};
     SN_TRY(sn_validation_create(&t->validation, held_out, bank, &options));
+    t->held_out = sn_samples_count(held_out);
+    SN_TRY(sn_alloc(&t->distance_scores, t->held_out, sizeof(float), "held-out scores"));
     SN_TRY(sn_alloc(&t->best, t->weights->values_count, sizeof *t->best, "best weights"));
     SN_TRY(sn_alloc_zeroed(&t->gradients, t->weights->values_count, sizeof *t->gradients, "gradients"));
     const size_t count = sn_samples_count(t->samples);
@@ -96,6 +102,7 @@ static void release(trainer *t) {
     sn_scorer_weights_destroy(t->weights);
     sn_scorer_weights_destroy(t->averaged);
     sn_free(t->best);
+    sn_free(t->distance_scores);
     sn_free(t->gradients);
     sn_optimiser_destroy(t->optimiser);
     sn_step_destroy(t->step);
@@ -171,7 +178,8 @@ static void fill_state(trainer *t, sn_training_state *state, int64_t step) {
                                  .group_steps = t->optimiser->steps,
                                  .random = &t->random,
                                  .step = step,
-                                 .skipped = t->optimiser->skipped};
+                                 .skipped = t->optimiser->skipped,
+                                 .best_step = t->report->best_step};
 }
 
 static snarm_status save(trainer *t, int64_t step) {
@@ -190,8 +198,12 @@ static snarm_status resume(trainer *t, int64_t *step) {
     sn_training_state state;
     fill_state(t, &state, 0);
     SN_TRY(sn_checkpoint_read(t->plan->checkpoint, t->plan->identity, &state));
-    t->report->best_pixel_ap = state.best_metric;
+    t->report->best_step = state.best_step;
     t->optimiser->skipped = state.skipped;
+    sn_validation_result best; /* the file has one of its figures */
+    memcpy(t->averaged->values, t->best, t->weights->values_count * sizeof(float));
+    SN_TRY(sn_validation_run(t->validation, t->averaged, &best));
+    t->report->best_pixel_ap = best.pixel_ap, t->report->image_auroc = best.image_auroc;
     *step = state.step < t->plan->steps ? state.step : t->plan->steps;
     return SNARM_OK;
 }
@@ -219,9 +231,12 @@ static snarm_status run(trainer *t) {
     SN_TRY(sn_validation_run(t->validation, NULL, &untrained));
     t->report->untrained_pixel_ap = untrained.pixel_ap;
     t->report->untrained_image_auroc = untrained.image_auroc;
+    memcpy(t->distance_scores, sn_validation_scores(t->validation), t->held_out * sizeof(float));
     SN_TRY(resume(t, &step));
-    if (step == 0)
+    if (step == 0) {
         SN_TRY(look(t, 0));
+        SN_TRY(save(t, 0));
+    }
     t->started = sn_seconds(), t->first_step = step;
     bool stopped = report_stops(t, step, true);
     for (int64_t check = step * checks / steps; step < steps && !stopped;) {
@@ -239,9 +254,21 @@ static snarm_status run(trainer *t) {
     return SNARM_OK;
 }
 
-snarm_status sn_train(sn_scorer_weights **out, const sn_samples *samples, const sn_samples *held_out,
-                      const snarm_bank *bank, const sn_train_plan *plan, snarm_train_report *report) {
-    *out = NULL;
+/* The best weights, and how their map and the distance make the image score. */
+static snarm_status finish(trainer *t, sn_trained *out) {
+    sn_validation_result result;
+    memcpy(t->weights->values, t->best, t->weights->values_count * sizeof(float));
+    SN_TRY(sn_validation_run(t->validation, t->weights, &result));
+    SN_TRY(sn_score_share_choose(&out->score, sn_validation_scores(t->validation), t->distance_scores,
+                                 sn_validation_labels(t->validation), t->held_out));
+    out->weights = t->weights;
+    t->weights = NULL;
+    return SNARM_OK;
+}
+
+snarm_status sn_train(sn_trained *out, const sn_samples *samples, const sn_samples *held_out, const snarm_bank *bank,
+                      const sn_train_plan *plan, snarm_train_report *report) {
+    *out = (sn_trained){NULL, {1, 1}};
     *report = (snarm_train_report){.steps = plan->steps, .loss = NAN, .pixel_ap = NAN, .best_pixel_ap = NAN,
                                    .untrained_pixel_ap = NAN, .image_auroc = NAN, .untrained_image_auroc = NAN,
                                    .seconds_left = NAN};
@@ -254,11 +281,8 @@ snarm_status sn_train(sn_scorer_weights **out, const sn_samples *samples, const 
         status = make_rest(&t, held_out, bank);
     if (status == SNARM_OK)
         status = run(&t);
-    if (status == SNARM_OK) {
-        memcpy(t.weights->values, t.best, t.weights->values_count * sizeof(float));
-        *out = t.weights;
-        t.weights = NULL;
-    }
+    if (status == SNARM_OK)
+        status = finish(&t, out);
     release(&t);
     return status;
 }

@@ -7,6 +7,7 @@
 #include "snarm/train.h"
 #include "train/calibrate.h"
 #include "train/samples.h"
+#include "train/score_share.h"
 
 /* What a training does, all values set. */
 typedef struct sn_train_plan {
@@ -29,9 +30,14 @@ typedef struct sn_train_plan {
     void *user;
 } sn_train_plan;
 
+typedef struct sn_trained {
+    sn_scorer_weights *weights; /* the caller's, to be destroyed */
+    sn_score_share score;
+} sn_trained;
+
 /* Trains on samples; held_out chooses the weights that are kept. Cancelled by progress, it ends with the best so far.
- * *out is destroyed with sn_scorer_weights_destroy. Runs on the threads entered. */
-snarm_status sn_train(sn_scorer_weights **out, const sn_samples *samples, const sn_samples *held_out,
+ * Runs on the threads entered. */
+snarm_status sn_train(sn_trained *out, const sn_samples *samples, const sn_samples *held_out,
                       const snarm_bank *bank, const sn_train_plan *plan, snarm_train_report *report);
 
 #endif

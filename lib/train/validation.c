@@ -102,7 +102,7 @@ static snarm_status map_of_sample(sn_validation *v, const network *n) {
     sn_residual_inter_of(n->engine, v->vectors, v->nearest, v->features, v->inter);
     SN_TRY(snarm_residual_hybrid(n->engine, v->features, v->inter, v->hybrid, v->reference, NULL));
     SN_TRY(snarm_scorer_logits(n->scorer, v->hybrid, v->reference, v->logits));
-    sn_prior_add(&v->options.prior, v->distances, v->patches, (size_t)n->maps, v->logits);
+    SN_TRY(snarm_scorer_add_prior(n->scorer, v->distances, v->logits));
     return snarm_map_from_logits(v->logits, n->maps, grid_width, grid_height, width, height, threads, v->map);
 }
 
@@ -145,4 +145,12 @@ snarm_status sn_validation_run(sn_validation *v, const sn_scorer_weights *weight
     snarm_scorer_destroy(n.scorer);
     snarm_residual_destroy(n.engine);
     return status;
+}
+
+const float *sn_validation_scores(const sn_validation *v) {
+    return v->scores;
+}
+
+const uint8_t *sn_validation_labels(const sn_validation *v) {
+    return v->labels;
 }

@@ -2,14 +2,13 @@
 #ifndef SN_TRAIN_VALIDATION_H
 #define SN_TRAIN_VALIDATION_H
 
-#include "map/prior.h"
+#include "scorer/prior.h"
 #include "scorer/weights.h"
 #include "snarm/bank.h"
 #include "train/samples.h"
 
 typedef struct sn_validation_options {
     double reference_ratio, residual_scale, smoothing; /* smoothing: pixels of the samples' masks */
-    sn_prior prior;
 } sn_validation_options;
 
 /* NaN where the samples are all good or all defective. */
@@ -24,5 +23,9 @@ snarm_status sn_validation_create(sn_validation **out, const sn_samples *samples
 void sn_validation_destroy(sn_validation *validation);
 /* weights NULL: the map of distances alone. */
 snarm_status sn_validation_run(sn_validation *validation, const sn_scorer_weights *weights, sn_validation_result *result);
+
+/* Image scores of the last run, and which samples are defective: (samples) each, the handle's, until the next run. */
+const float *sn_validation_scores(const sn_validation *validation);
+const uint8_t *sn_validation_labels(const sn_validation *validation);
 
 #endif

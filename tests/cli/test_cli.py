@@ -156,8 +156,11 @@ class Usage(CommandCase):
         base = ["fit", "--images", Shared.good, "--out", self.path("m.snarm")]
         self.assert_fails(2, ["--backbone", "safetensors", "resnet18"], *base)
         base += ["--backbone", Shared.weights]
-        self.assert_fails(2, ["--steps", "100", "training is not in this version"], *base, "--steps", "100")
-        self.assert_fails(2, ["--textures", "--steps 0"], *base, "--textures", Shared.good)
+        self.assert_fails(2, ["--textures", "nothing is trained"], *base, "--steps", "0", "--textures", Shared.good)
+        self.assert_fails(2, ["--checkpoint", "nothing is trained"], *base, "--steps", "0", "--checkpoint", "c")
+        self.assert_fails(2, ["--scorer", "--steps 5"], *base, "--steps", "5", "--scorer", "s")
+        self.assert_fails(2, ["--embedding", "'4'", "8 to 512"], *base, "--embedding", "4")
+        self.assert_fails(2, ["memory is 1048576"], *base, "--size", "256", "--train-memory", "1")
         self.assert_fails(2, ["--channels", "'5'"], *base, "--channels", "5")
         self.assert_fails(2, ["--neighbourhood", "'2'"], *base, "--neighbourhood", "2")
         # Only the network knows that 65 is no multiple of 8.
@@ -190,6 +193,38 @@ class Fit(CommandCase):
         self.assertTrue(facts["bank"].startswith("200 x"), output)
         self.assertGreater(float(facts["threshold"]), 0)
         self.assertIn(Shared.model, facts["model"])
+
+    def train(self, *more):
+        """A fit that trains a little; later options win."""
+        small = ["--samples", "24", "--embedding", "8", "--size", "64", "--bank-size", "200"]
+        return ["fit", "--images", Shared.good, "--backbone", Shared.weights, *small, "--out", self.path("t.snarm"), *more]
+
+    def test_training(self):
+        code, output, errors = run(*self.train("--steps", "6", "--textures", Shared.test))
+        self.assertEqual((code, errors), (0, ""))
+        facts = dict(line.split(None, 1) for line in output.splitlines())
+        self.assertRegex(facts["training"], r"^6 of 6 steps, kept step \d; held-out defects: pixel AP 0\.\d{3} \(distance alone 0")
+        code, output, errors = run("inspect", "--quiet", "--model", self.path("t.snarm"), "--format", "json", Shared.odd)
+        self.assertEqual((code, errors), (0, ""))
+        self.assertIsInstance(json.loads(output)["score"], float)
+        code, output, errors = run("info", self.path("t.snarm"))
+        self.assertEqual((code, errors), (0, ""))
+        self.assertRegex(output, r"training_steps +6\n")
+
+    def test_interrupted_training_keeps_the_best(self):
+        checkpoint = self.path("t.checkpoint")
+        child = subprocess.Popen([SNARM, *self.train("--steps", "1000000", "--checkpoint", checkpoint)],
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(1000):  # it is written when the training begins
+            if os.path.exists(checkpoint):
+                break
+            time.sleep(0.1)
+        time.sleep(0.5)  # the first interrupt from here on ends the training, not the fit
+        child.send_signal(signal.SIGINT)
+        output, errors = child.communicate(timeout=120)
+        self.assertEqual((child.returncode, errors), (0, b""))
+        self.assertIn(b" of 1000000 steps", output)
+        self.assertTrue(os.path.exists(self.path("t.snarm")))
 
     def test_quiet_and_repeatable(self):
         code, output, errors = run(*self.fit("--quiet"))

@@ -16,7 +16,7 @@ typedef struct whole {
     int64_t group_steps[GROUPS];
     sn_rng random[RNGS];
     double best_metric;
-    int64_t step, skipped;
+    int64_t step, skipped, best_step;
 } whole;
 
 static sn_training_state view(whole *w) {
@@ -32,7 +32,8 @@ static sn_training_state view(whole *w) {
                                .group_steps = w->group_steps,
                                .random = w->random,
                                .step = w->step,
-                               .skipped = w->skipped};
+                               .skipped = w->skipped,
+                               .best_step = w->best_step};
 }
 
 static whole filled(void) {
@@ -47,7 +48,7 @@ static whole filled(void) {
         w.group_steps[i] = 1000000000000 + i;
     for (int i = 0; i < RNGS; i++)
         sn_rng_seed(&w.random[i], 7, (uint64_t)i);
-    w.best_metric = -INFINITY, w.step = 12345, w.skipped = 2;
+    w.best_metric = -INFINITY, w.step = 12345, w.skipped = 2, w.best_step = 77;
     return w;
 }
 
@@ -62,7 +63,7 @@ static snarm_status save(const char *path, whole *w) {
 static snarm_status load(const char *path, whole *w) {
     sn_training_state state = view(w);
     snarm_status status = sn_checkpoint_read(path, identity, &state);
-    w->best_metric = state.best_metric, w->step = state.step, w->skipped = state.skipped;
+    w->best_metric = state.best_metric, w->step = state.step, w->skipped = state.skipped, w->best_step = state.best_step;
     return status;
 }
 

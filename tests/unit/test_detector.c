@@ -4,6 +4,7 @@
 #include "io/safetensors.h"
 #include "make_scorer.h"
 #include "networks.h"
+#include "pictures.h"
 #include "reference.h"
 #include "support.h"
 
@@ -14,32 +15,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SIDE = 64, PICTURES = 12, CHANNELS = 32 };
+enum { PICTURES = 12, CHANNELS = 32 };
 
 static sn_rng rng;
 static char network[256], scorer[256], vit[256];
-static uint8_t pictures[PICTURES + 1][SIDE * SIDE * 3]; /* the last one has a defect */
-
-/* Stripes whose place and light vary a little. */
-static void paint(uint8_t *rgb, bool defect) {
-    const double shift = 3 * sn_rng_uniform(&rng), light = 90 + 10 * sn_rng_uniform(&rng);
-    for (int y = 0; y < SIDE; y++)
-        for (int x = 0; x < SIDE; x++)
-            for (int c = 0; c < 3; c++) {
-                double value = light + 40 * sin((x + shift) * 0.7) + 10 * c + 6 * sn_rng_uniform(&rng);
-                if (defect && x > 36 && x < 52 && y > 20 && y < 36)
-                    value = (x + y) % 5 < 2 ? 250 : 5;
-                rgb[(y * SIDE + x) * 3 + c] = (uint8_t)value;
-            }
-}
-
-static snarm_image view(const uint8_t *rgb) {
-    return (snarm_image){.pixels = rgb, .width = SIDE, .height = SIDE, .format = SNARM_RGB8};
-}
+static uint8_t pictures[PICTURES + 1][PICTURE_SIDE * PICTURE_SIDE * 3]; /* the last one has a defect */
 
 static snarm_status give(void *user, size_t index, snarm_image *image) {
     ++*(int *)user;
-    *image = view(pictures[index]);
+    *image = view_picture(pictures[index]);
     return SNARM_OK;
 }
 
@@ -60,7 +44,7 @@ static void make_files(void) {
     sizes.embedding = 16;
     ck_ok(make_scorer(scorer, &sizes, 5));
     for (int i = 0; i <= PICTURES; i++)
-        paint(pictures[i], i == PICTURES);
+        paint_picture(&rng, pictures[i], i == PICTURES);
 }
 
 static snarm_detector *fit(const snarm_fit_options *options, size_t count) {
@@ -75,7 +59,7 @@ static snarm_detector *fit(const snarm_fit_options *options, size_t count) {
 static snarm_fit_options small(bool with_scorer) {
     snarm_fit_options options;
     snarm_fit_options_init(&options);
-    options.width = options.height = SIDE;
+    options.width = options.height = PICTURE_SIDE;
     options.bank_size = 200;
     options.threads = 2;
     options.channels = with_scorer ? CHANNELS : 0;
@@ -84,14 +68,14 @@ static snarm_fit_options small(bool with_scorer) {
 }
 
 static snarm_result inspect(const snarm_detector *detector, const uint8_t *rgb, float *map) {
-    const snarm_image image = view(rgb);
+    const snarm_image image = view_picture(rgb);
     snarm_result result = {.struct_size = sizeof result};
     ck_ok(snarm_detector_inspect(detector, &image, &result, map));
     return result;
 }
 
 static void expect_same(const snarm_detector *a, const snarm_detector *b) {
-    static float maps[2][SIDE * SIDE];
+    static float maps[2][PICTURE_SIDE * PICTURE_SIDE];
     for (int i = 0; i <= PICTURES; i += 4) {
         const snarm_result x = inspect(a, pictures[i], maps[0]), y = inspect(b, pictures[i], maps[1]);
         ck_assert(x.score == y.score && x.threshold == y.threshold && x.normalized == y.normalized && x.map_x == y.map_x);
@@ -103,9 +87,9 @@ static void expect_same(const snarm_detector *a, const snarm_detector *b) {
 START_TEST(learns_saves_loads) {
     snarm_fit_options options = small(_i == 1);
     snarm_detector *detector = fit(&options, PICTURES);
-    float map[SIDE * SIDE];
+    float map[PICTURE_SIDE * PICTURE_SIDE];
     const snarm_result bad = inspect(detector, pictures[PICTURES], map), good = inspect(detector, pictures[0], NULL);
-    ck_assert(isfinite(bad.score) && bad.map_max == map[bad.map_y * SIDE + bad.map_x]);
+    ck_assert(isfinite(bad.score) && bad.map_max == map[bad.map_y * PICTURE_SIDE + bad.map_x]);
     ck_assert(bad.anomalous == (bad.score >= bad.threshold) && good.anomalous == (good.score >= good.threshold));
     if (_i == 0) {
         ck_assert(bad.anomalous && !good.anomalous && bad.normalized > 0.5f && bad.normalized < 1 && good.normalized < 0.5f);
@@ -208,7 +192,7 @@ END_TEST
 
 typedef struct caller {
     const snarm_detector *detector;
-    float maps[PICTURES + 1][SIDE * SIDE];
+    float maps[PICTURES + 1][PICTURE_SIDE * PICTURE_SIDE];
     snarm_result results[PICTURES + 1];
     int failed;
 } caller;
@@ -216,7 +200,7 @@ typedef struct caller {
 static void *inspect_all(void *argument) {
     caller *c = argument;
     for (int i = 0; i <= PICTURES; i++) {
-        const snarm_image image = view(pictures[i]);
+        const snarm_image image = view_picture(pictures[i]);
         c->results[i].struct_size = sizeof c->results[i];
         c->failed |= snarm_detector_inspect(c->detector, &image, &c->results[i], c->maps[i]) != SNARM_OK;
     }

@@ -3,7 +3,7 @@
 #include "core/rng.h"
 #include "io/half.h"
 #include "kernel/simd.h"
-#include "map/prior.h"
+#include "scorer/prior.h"
 #include "reference_scan.h"
 #include "support.h"
 #include "train/calibrate.h"

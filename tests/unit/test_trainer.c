@@ -82,8 +82,8 @@ static void tear_down(void) {
     snarm_bank_destroy(problem.bank);
 }
 
-static sn_validation *make_validation(const sn_samples *samples, sn_prior prior) {
-    const sn_validation_options options = {0.75, problem.calibration.residual_scale, 2, prior};
+static sn_validation *make_validation(const sn_samples *samples) {
+    const sn_validation_options options = {0.75, problem.calibration.residual_scale, 2};
     sn_validation *validation;
     ck_ok(sn_validation_create(&validation, samples, problem.bank, &options));
     return validation;
@@ -92,7 +92,7 @@ static sn_validation *make_validation(const sn_samples *samples, sn_prior prior)
 /* Distances drawn as maps of the masks' size, smoothed, all pixels in one measure: as a user of the public
  * functions would. */
 START_TEST(validation_distances) {
-    sn_validation *validation = make_validation(problem.held_out, (sn_prior){0, 1});
+    sn_validation *validation = make_validation(problem.held_out);
     sn_validation_result result;
     ck_ok(sn_validation_run(validation, NULL, &result));
     snarm_pixel_metrics *pixels;
@@ -116,6 +116,8 @@ START_TEST(validation_distances) {
     ck_assert_double_eq_tol(result.pixel_ap, all.pixels.average_precision, 1e-12);
     ck_assert_double_eq_tol(result.pixel_auroc, all.pixels.auroc, 1e-12);
     ck_assert_double_eq_tol(result.image_auroc, images.auroc, 1e-12);
+    ck_assert_int_eq(memcmp(sn_validation_scores(validation), scores, sizeof scores), 0);
+    ck_assert_int_eq(memcmp(sn_validation_labels(validation), labels, sizeof labels), 0);
     ck_assert(result.pixel_ap > 0.1 && result.pixel_ap < 0.7);
     snarm_pixel_metrics_destroy(pixels);
     sn_validation_destroy(validation);
@@ -134,13 +136,15 @@ START_TEST(validation_silent) {
                                      .rank = 1,
                                      .taps = 4,
                                      .rates = {1, 2},
-                                     .reference_ratio = 0.75};
+                                     .reference_ratio = 0.75,
+                                     .residual_scale = problem.calibration.residual_scale,
+                                     .prior = problem.calibration.prior};
     sn_scorer_weights *weights;
     ck_ok(sn_scorer_weights_create(&weights, &sizes));
     sn_rng rng;
     sn_rng_seed(&rng, 3, 0);
     sn_initialise(weights, &rng);
-    sn_validation *validation = make_validation(problem.held_out, problem.calibration.prior);
+    sn_validation *validation = make_validation(problem.held_out);
     sn_validation_result distances, silent, noisy;
     ck_ok(sn_validation_run(validation, NULL, &distances));
     ck_ok(sn_validation_run(validation, weights, &silent));
@@ -163,7 +167,7 @@ START_TEST(validation_one_kind) {
     static const int32_t nearest[PATCHES * NEIGHBOURS];
     for (int i = 0; i < 2; i++)
         ck_ok(sn_samples_add(good, features, nearest, distances, NULL));
-    sn_validation *validation = make_validation(good, (sn_prior){0, 1});
+    sn_validation *validation = make_validation(good);
     sn_validation_result result;
     ck_ok(sn_validation_run(validation, NULL, &result));
     ck_assert(isnan(result.pixel_ap) && isnan(result.pixel_auroc) && isnan(result.image_auroc));
@@ -204,15 +208,16 @@ static sn_train_plan toy_plan(int64_t steps) {
 }
 
 static sn_scorer_weights *train(const sn_train_plan *plan, snarm_train_report *report) {
-    sn_scorer_weights *weights;
+    sn_trained trained;
     const int former = sn_threads_enter(THREADS);
-    ck_ok(sn_train(&weights, problem.samples, problem.held_out, problem.bank, plan, report));
+    ck_ok(sn_train(&trained, problem.samples, problem.held_out, problem.bank, plan, report));
     sn_threads_leave(former);
-    return weights;
+    ck_assert(trained.score.share >= 0 && trained.score.share <= 1 && trained.score.full > 0);
+    return trained.weights;
 }
 
 static double ap_of(const sn_scorer_weights *weights) {
-    sn_validation *validation = make_validation(problem.held_out, problem.calibration.prior);
+    sn_validation *validation = make_validation(problem.held_out);
     sn_validation_result result;
     const int former = sn_threads_enter(THREADS);
     ck_ok(sn_validation_run(validation, weights, &result));
@@ -332,17 +337,24 @@ START_TEST(resume) {
     ck_assert(!resumed.cancelled && resumed.step == 60);
     ck_assert(same(expected, found));
     ck_assert_double_eq(resumed.best_pixel_ap, report.best_pixel_ap);
+    ck_assert_double_eq(resumed.image_auroc, report.image_auroc);
+    ck_assert_int_eq(resumed.best_step, report.best_step);
     ck_assert_double_eq(resumed.untrained_pixel_ap, report.untrained_pixel_ap);
+    sn_scorer_weights_destroy(found);
+    w = (watch){.last = 60}; /* a run that had ended has nothing left to do */
+    found = train(&plan, &resumed);
+    ck_assert(!resumed.cancelled && resumed.step == 60 && same(expected, found));
+    ck_assert_int_eq(resumed.best_step, report.best_step);
     sn_scorer_weights_destroy(expected);
     sn_scorer_weights_destroy(found);
 
-    sn_scorer_weights *weights;
+    sn_trained refused;
     plan.identity = "another toy", plan.progress = NULL;
-    ck_fails(sn_train(&weights, problem.samples, problem.held_out, problem.bank, &plan, &report),
+    ck_fails(sn_train(&refused, problem.samples, problem.held_out, problem.bank, &plan, &report),
              SNARM_ERROR_MISMATCH, broken);
-    ck_assert_ptr_null(weights);
+    ck_assert_ptr_null(refused.weights);
     plan.identity = "toy", plan.embedding = 9;
-    ck_fails(sn_train(&weights, problem.samples, problem.held_out, problem.bank, &plan, &report),
+    ck_fails(sn_train(&refused, problem.samples, problem.held_out, problem.bank, &plan, &report),
              SNARM_ERROR_MISMATCH, broken);
 }
 END_TEST

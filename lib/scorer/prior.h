@@ -1,7 +1,7 @@
 /* What the distance to the bank says by itself, as a logit: the network's logits are added to it, so that a network that
  * says nothing leaves the map of distances, and training only has to learn what the distance does not tell. */
-#ifndef SN_MAP_PRIOR_H
-#define SN_MAP_PRIOR_H
+#ifndef SN_SCORER_PRIOR_H
+#define SN_SCORER_PRIOR_H
 
 #include <stddef.h>
 #include <stdint.h>

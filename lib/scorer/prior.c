@@ -1,4 +1,4 @@
-#include "map/prior.h"
+#include "scorer/prior.h"
 
 #include <math.h>
 

@@ -1,0 +1,20 @@
+/* How the image score is made of the trained map's score and the distance's. */
+#ifndef SN_TRAIN_SCORE_SHARE_H
+#define SN_TRAIN_SCORE_SHARE_H
+
+#include "core/status.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct sn_score_share {
+    double share, full; /* score = share * map + (1 - share) * distance / full */
+} sn_score_share;
+
+/* From held-out samples: scores of their maps, and of their maps of distances; labels 0 good, 1 defective. full is twice the median
+ * distance of the good ones; the share is the one of a few that tells both kinds apart best. Maps tell where a defect is better
+ * than distances do, but whether there is one less reliably: a small share is the rule. */
+snarm_status sn_score_share_choose(sn_score_share *out, const float *map_scores, const float *distance_scores,
+                                   const uint8_t *labels, size_t count);
+
+#endif

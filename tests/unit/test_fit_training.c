@@ -1,0 +1,233 @@
+/* Fits that train: from few and many pictures, several products, with textures; cancelled, gone on with, saved and loaded. */
+#define _GNU_SOURCE
+#include "detector/detector.h"
+#include "networks.h"
+#include "pictures.h"
+#include "support.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { PICTURES = 16, PIXELS = PICTURE_SIDE * PICTURE_SIDE };
+
+static sn_rng rng;
+static char network[256];
+static uint8_t pictures[PICTURES + 1][PIXELS * 3]; /* the last one has a defect */
+
+static snarm_status give(void *user, size_t index, snarm_image *image) {
+    *image = view_picture(pictures[index + *(const size_t *)user]);
+    return SNARM_OK;
+}
+
+static void make_files(void) {
+    sn_rng_seed(&rng, 12, 0);
+    snprintf(network, sizeof network, "%s", scratch_file("resnet.safetensors"));
+    write_resnet(network, &(resnet_shape){false, 16, 16, {1, 1, 1, 0}}, &(file_changes){0});
+    for (int i = 0; i <= PICTURES; i++)
+        paint_picture(&rng, pictures[i], i == PICTURES);
+}
+
+static snarm_train_options short_training(int64_t steps) {
+    snarm_train_options training;
+    snarm_train_options_init(&training);
+    training.steps = steps, training.samples = 36, training.embedding = 8, training.batch = 4;
+    return training;
+}
+
+static snarm_status try_fit(snarm_detector **detector, const snarm_train_options *training, size_t count,
+                            const snarm_image_source *textures) {
+    size_t first = 0;
+    const snarm_image_source source = {count, give, NULL, &first};
+    snarm_fit_options options;
+    snarm_fit_options_init(&options);
+    options.width = options.height = PICTURE_SIDE;
+    options.bank_size = 200, options.threads = 2;
+    options.train = training;
+    options.textures = textures;
+    return snarm_detector_fit(detector, network, &source, &options);
+}
+
+static snarm_result inspect(const snarm_detector *detector, const uint8_t *rgb, float *map) {
+    const snarm_image image = view_picture(rgb);
+    snarm_result result = {.struct_size = sizeof result};
+    ck_ok(snarm_detector_inspect(detector, &image, &result, map));
+    return result;
+}
+
+static void expect_same(const snarm_detector *a, const snarm_detector *b) {
+    static float maps[2][PIXELS];
+    for (int i = 0; i <= PICTURES; i += 8) {
+        const snarm_result x = inspect(a, pictures[i], maps[0]), y = inspect(b, pictures[i], maps[1]);
+        ck_assert(x.score == y.score && x.threshold == y.threshold && x.map_threshold == y.map_threshold);
+        ck_assert_int_eq(memcmp(maps[0], maps[1], sizeof maps[0]), 0);
+    }
+}
+
+START_TEST(trains_saves_loads) {
+    const snarm_train_options training = short_training(60);
+    snarm_detector *detector, *loaded;
+    ck_ok(try_fit(&detector, &training, PICTURES, NULL));
+    snarm_train_report report;
+    ck_ok(snarm_detector_get_training(detector, &report));
+    ck_assert(report.steps == 60 && report.step == 60 && !report.cancelled && isfinite(report.loss));
+    ck_assert(report.best_pixel_ap >= 0 && report.best_pixel_ap <= 1 && report.untrained_pixel_ap > 0);
+    ck_assert(report.best_step >= 0 && report.best_step <= 60);
+    snarm_detector_info info = {.struct_size = sizeof info};
+    ck_ok(snarm_detector_get_info(detector, &info));
+    ck_assert(info.has_scorer == 1 && info.neighbours == 3 && info.score_share > 0 && info.score_share <= 1);
+    snarm_scorer_info scorer = {.struct_size = sizeof scorer};
+    ck_ok(snarm_scorer_get_info(snarm_detector_scorer(detector), &scorer));
+    ck_assert(scorer.neighbours == 3 && scorer.residual_scale > 0 && scorer.embedding == 8);
+    float map[PIXELS];
+    const snarm_result bad = inspect(detector, pictures[PICTURES], map), good = inspect(detector, pictures[0], NULL);
+    ck_assert(bad.anomalous && !good.anomalous && bad.score > good.score);
+    for (int i = 0; i < PIXELS; i++)
+        ck_assert(map[i] >= 0 && map[i] <= 1);
+    const char *path = scratch_file("trained.snarm");
+    ck_ok(snarm_detector_save(detector, path));
+    snarm_detector_options load;
+    snarm_detector_options_init(&load);
+    load.threads = 2;
+    ck_ok(snarm_detector_load(&loaded, path, &load));
+    expect_same(detector, loaded);
+    snarm_detector_destroy(detector);
+    ck_ok(snarm_detector_save(loaded, path)); /* over the file that it is mapped from */
+    ck_ok(snarm_detector_load(&detector, path, &load));
+    expect_same(detector, loaded);
+    snarm_detector_destroy(detector);
+    snarm_detector_destroy(loaded);
+}
+END_TEST
+
+/* Few-shot fits take the same way, down to one picture, of which nothing can be left out. */
+START_TEST(few_pictures) {
+    static const size_t counts[] = {1, 2, 4, 8};
+    const snarm_train_options training = short_training(8);
+    snarm_detector *detector;
+    ck_ok(try_fit(&detector, &training, counts[_i], NULL));
+    const snarm_result bad = inspect(detector, pictures[PICTURES], NULL);
+    ck_assert(isfinite(bad.score) && isfinite(bad.threshold) && isfinite(bad.map_threshold));
+    snarm_train_report report;
+    ck_ok(snarm_detector_get_training(detector, &report));
+    ck_assert_int_eq(report.step, 8);
+    snarm_detector_destroy(detector);
+}
+END_TEST
+
+START_TEST(repeats_itself) {
+    const snarm_train_options training = short_training(6);
+    snarm_train_options other = training;
+    other.seed = 1;
+    snarm_detector *a, *b, *c;
+    ck_ok(try_fit(&a, &training, 12, NULL));
+    ck_ok(try_fit(&b, &training, 12, NULL));
+    ck_ok(try_fit(&c, &other, 12, NULL));
+    expect_same(a, b);
+    snarm_train_report x, y;
+    ck_ok(snarm_detector_get_training(a, &x));
+    ck_ok(snarm_detector_get_training(c, &y));
+    ck_assert(x.loss != y.loss);
+    snarm_detector_destroy(a);
+    snarm_detector_destroy(b);
+    snarm_detector_destroy(c);
+}
+END_TEST
+
+static int stop_at_four(void *user, const snarm_train_report *report) {
+    ++*(int *)user;
+    return report->step >= 4;
+}
+
+START_TEST(cancelled_keeps_the_best) {
+    int calls = 0;
+    snarm_train_options training = short_training(100000);
+    training.progress = stop_at_four, training.progress_user = &calls;
+    snarm_detector *detector;
+    ck_ok(try_fit(&detector, &training, 12, NULL));
+    snarm_train_report report;
+    ck_ok(snarm_detector_get_training(detector, &report));
+    ck_assert(report.cancelled && report.step >= 4 && report.step < 100000 && calls > 0);
+    snarm_detector_destroy(detector);
+}
+END_TEST
+
+static int stop_after_a_check(void *user, const snarm_train_report *report) {
+    (void)user;
+    return report->step >= 4;
+}
+
+START_TEST(goes_on_from_a_checkpoint) {
+    const char *path = scratch_file("training.checkpoint");
+    snarm_train_options training = short_training(8);
+    snarm_detector *whole, *first, *second;
+    ck_ok(try_fit(&whole, &training, 12, NULL));
+    training.checkpoint = path;
+    training.progress = stop_after_a_check;
+    ck_ok(try_fit(&first, &training, 12, NULL));
+    ck_assert_int_eq(access(path, F_OK), 0);
+    training.progress = NULL;
+    ck_ok(try_fit(&second, &training, 12, NULL));
+    snarm_train_report report;
+    ck_ok(snarm_detector_get_training(second, &report));
+    ck_assert(report.step == 8 && !report.cancelled);
+    snarm_detector *other = NULL;
+    training.seed = 9; /* another run: not its file */
+    ck_fails(try_fit(&other, &training, 12, NULL), SNARM_ERROR_MISMATCH, path);
+    ck_assert_ptr_null(other);
+    snarm_detector_destroy(whole);
+    snarm_detector_destroy(first);
+    snarm_detector_destroy(second);
+}
+END_TEST
+
+START_TEST(textures) {
+    size_t first = 4;
+    const snarm_image_source source = {3, give, NULL, &first};
+    const snarm_train_options training = short_training(2);
+    snarm_detector *detector;
+    ck_ok(try_fit(&detector, &training, 4, &source));
+    snarm_detector_destroy(detector);
+}
+END_TEST
+
+START_TEST(bad_options) {
+    snarm_detector *detector = NULL;
+    snarm_train_options training = short_training(-1);
+    ck_fails(try_fit(&detector, &training, 4, NULL), SNARM_ERROR_ARGUMENT, "steps is -1");
+    training = short_training(2);
+    training.embedding = 4;
+    ck_fails(try_fit(&detector, &training, 4, NULL), SNARM_ERROR_ARGUMENT, "embedding is 4");
+    training = short_training(2);
+    training.learning_rate = NAN;
+    ck_fails(try_fit(&detector, &training, 4, NULL), SNARM_ERROR_ARGUMENT, "learning_rate is nan");
+    training = short_training(2);
+    training.reference_ratio = 1;
+    ck_fails(try_fit(&detector, &training, 4, NULL), SNARM_ERROR_ARGUMENT, "reference_ratio is 1");
+    training = short_training(2);
+    training.dropout = 1;
+    ck_fails(try_fit(&detector, &training, 4, NULL), SNARM_ERROR_ARGUMENT, "dropout is 1");
+    training = short_training(2);
+    training.memory = 1000;
+    ck_fails(try_fit(&detector, &training, 4, NULL), SNARM_ERROR_ARGUMENT, "memory is 1000");
+    ck_assert_ptr_null(detector);
+}
+END_TEST
+
+int main(void) {
+    Suite *suite = suite_create("fits that train");
+    TCase *tests = tcase_create("all");
+    tcase_set_timeout(tests, 240);
+    tcase_add_unchecked_fixture(tests, make_files, NULL);
+    tcase_add_test(tests, trains_saves_loads);
+    tcase_add_loop_test(tests, few_pictures, 0, 4);
+    tcase_add_test(tests, repeats_itself);
+    tcase_add_test(tests, cancelled_keeps_the_best);
+    tcase_add_test(tests, goes_on_from_a_checkpoint);
+    tcase_add_test(tests, textures);
+    tcase_add_test(tests, bad_options);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
