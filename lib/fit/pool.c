@@ -112,7 +112,7 @@ static snarm_status make_sample(pool_maker *m, size_t index, size_t other, bool 
 
 /* count samples of pictures (pictures, of which there are picture_count), each as often as any other. */
 static snarm_status make_samples(pool_maker *m, const size_t *pictures, size_t picture_count, size_t count, sn_kinds kinds,
-                                 double share, uint64_t stream, size_t done, size_t total, sn_samples *samples) {
+                                 uint64_t stream, size_t done, size_t total, sn_samples *samples) {
     sn_synthesis_options options;
     sn_synthesis_options_default(&options, (int32_t)m->width, (int32_t)m->height);
     sn_synthesis_options_kinds(&options, kinds);
@@ -122,7 +122,8 @@ static snarm_status make_samples(pool_maker *m, const size_t *pictures, size_t p
     for (size_t s = 0; s < count && status == SNARM_OK; s++) {
         sn_rng rng;
         sn_rng_seed(&rng, m->options->train->seed, (stream << 32) + s);
-        const bool defective = sn_rng_uniform(&rng) < share;
+        const double chance = sn_rng_uniform(&rng);
+        const bool defective = kinds == SN_KINDS_HELD_OUT ? s % 2 == 0 : chance < defective_share; /* of both kinds some */
         const size_t other = pictures[sn_rng_below(&rng, picture_count)];
         status = sn_progress(m->options->progress, m->options->progress_user, "samples", done + s, total);
         if (status == SNARM_OK)
@@ -172,11 +173,11 @@ static snarm_status fill(sn_fit_pool *pool, pool_maker *m) {
     SN_TRY(share_out(m, &order, &training));
     const size_t count = m->source->images->count;
     const bool shared = training == count;
-    snarm_status status = make_samples(m, order, training, total - held_out, SN_KINDS_TRAINING, defective_share, 1, 0, total,
+    snarm_status status = make_samples(m, order, training, total - held_out, SN_KINDS_TRAINING, 1, 0, total,
                                        pool->training);
     if (status == SNARM_OK)
         status = make_samples(m, shared ? order : order + training, shared ? count : count - training, held_out,
-                              SN_KINDS_HELD_OUT, 0.5, 2, total - held_out, total, pool->held_out);
+                              SN_KINDS_HELD_OUT, 2, total - held_out, total, pool->held_out);
     sn_free(order);
     return status;
 }

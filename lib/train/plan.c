@@ -10,8 +10,8 @@ void snarm_train_options_init(snarm_train_options *options) {
     *options = (snarm_train_options){.struct_size = sizeof *options};
 }
 
-static const int64_t STEPS = 4000, STEPS_MAX = 10000000, MEMORY = (int64_t)3 << 29;
-enum { BATCH = 8, SAMPLES = 2000, SAMPLES_MIN = 16, SAMPLES_MAX = 1000000, EMBEDDING = 32, EMBEDDING_MAX = 512, DEPTH = 2, DEPTH_MAX = 8 };
+static const int64_t STEPS = 4000, STEPS_LEAST = 1500, STEPS_MAX = 10000000, MEMORY = (int64_t)3 << 29;
+enum { GRID = 28 * 28, BATCH = 8, SAMPLES = 2000, SAMPLES_LEAST = 600, SAMPLES_MIN = 16, SAMPLES_MAX = 1000000, EMBEDDING = 32, EMBEDDING_MAX = 512, DEPTH = 2, DEPTH_MAX = 8 };
 
 static snarm_status check_whole(const char *field, int64_t value, int64_t least, int64_t most) {
     return value >= least && value <= most
@@ -21,9 +21,9 @@ static snarm_status check_whole(const char *field, int64_t value, int64_t least,
 }
 
 static snarm_status check(const snarm_train_options *o) {
-    SN_TRY(check_whole("steps", o->steps, 1, STEPS_MAX));
+    SN_TRY(check_whole("steps", o->steps, 0, STEPS_MAX));
     SN_TRY(check_whole("batch", o->batch, 1, SNARM_TRAIN_BATCH_MAX));
-    SN_TRY(check_whole("samples", o->samples, SAMPLES_MIN, SAMPLES_MAX));
+    SN_TRY(check_whole("samples", o->samples, o->samples == 0 ? 0 : SAMPLES_MIN, SAMPLES_MAX));
     SN_TRY(check_whole("memory", o->memory, 1, INT64_MAX));
     SN_TRY(check_whole("embedding", o->embedding, 8, EMBEDDING_MAX));
     SN_TRY(check_whole("depth", o->depth, 1, DEPTH_MAX));
@@ -50,9 +50,7 @@ static void choose(double *value, double standard) {
 snarm_status sn_train_options_read(snarm_train_options *o, const snarm_train_options *given) {
     snarm_train_options_init(o);
     SN_TRY(sn_options_read(o, sizeof *o, given, sizeof *o, "snarm_train_options"));
-    o->steps = o->steps == 0 ? STEPS : o->steps;
     o->batch = o->batch == 0 ? BATCH : o->batch;
-    o->samples = o->samples == 0 ? SAMPLES : o->samples;
     o->memory = o->memory == 0 ? MEMORY : o->memory;
     o->embedding = o->embedding == 0 ? EMBEDDING : o->embedding;
     o->depth = o->depth == 0 ? DEPTH : o->depth;
@@ -61,6 +59,21 @@ snarm_status sn_train_options_read(snarm_train_options *o, const snarm_train_opt
     choose(&o->weight_decay, 0.05);
     choose(&o->dropout, 0.1);
     return check(o);
+}
+
+/* standard for grids of up to GRID patches, in proportion fewer for larger ones. */
+static int64_t fewer(int64_t standard, int64_t least, size_t patches) {
+    if (patches <= GRID)
+        return standard;
+    const int64_t value = standard * GRID / (int64_t)patches;
+    return value > least ? value : least;
+}
+
+void sn_train_options_settle(snarm_train_options *o, size_t patches) {
+    if (o->steps == 0)
+        o->steps = fewer(STEPS, STEPS_LEAST, patches);
+    if (o->samples == 0)
+        o->samples = (int32_t)fewer(SAMPLES, SAMPLES_LEAST, patches);
 }
 
 void sn_train_plan_make(sn_train_plan *plan, const snarm_train_options *o) {

@@ -4,8 +4,11 @@
 
 #include "train/trainer.h"
 
-/* Checks the caller's options and fills in the defaults. */
+/* Checks the caller's options and fills in the defaults, but for those of steps and samples. */
 snarm_status sn_train_options_read(snarm_train_options *out, const snarm_train_options *given);
+
+/* Those, which depend on the number of patches. */
+void sn_train_options_settle(snarm_train_options *options, size_t patches);
 
 /* A plan from checked options; calibration, smoothing and identity are left to be set. */
 void sn_train_plan_make(sn_train_plan *plan, const snarm_train_options *options);

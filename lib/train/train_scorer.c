@@ -155,6 +155,7 @@ snarm_status snarm_train_scorer(const char *path, const snarm_bank *bank, const 
                                  neighbours != 0 ? (size_t)neighbours : 3, (size_t)source->mask_width,
                                  (size_t)source->mask_height};
     t.patches = t.shape.grid_width * t.shape.grid_height;
+    sn_train_options_settle(&t.options, t.patches);
     const size_t fits = (size_t)t.options.memory / sn_samples_bytes(&t.shape);
     if (source->count > fits)
         return sn_error(SNARM_ERROR_ARGUMENT, "%s: source->count is %zu, but options->memory, %lld bytes, holds %zu samples",
