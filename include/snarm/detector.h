@@ -47,10 +47,10 @@ typedef struct snarm_fit_options {
     int32_t layers[SNARM_LAYERS_MAX];    /* as in snarm_backbone_options */
     int32_t layer_count;
     int32_t groups;         /* as in snarm_backbone_options */
-    int32_t channels;       /* as in snarm_backbone_options; default 512 with a scorer and for a ViT, -1 (no pooling) for a CNN alone */
+    int32_t channels;       /* as in snarm_backbone_options; default 512 with scorer_path and for a ViT, -1 (no pooling) for a CNN */
     int32_t neighbourhood;  /* as in snarm_backbone_options */
     int64_t bank_size;      /* M, at most so many vectors are kept; default 20,000; 1..10,000,000 */
-    int32_t neighbours;     /* k, of the bank; default 3 with a scorer, 1 without; 1..64 */
+    int32_t neighbours;     /* k, of the bank; default 3 with scorer_path, else 1; 1..64 */
     double smoothing;       /* sigma of the Gaussian on the map, pixels; default 4; -1: none; at most 64 */
     double false_alarm_rate; /* share of good pictures that may be called defective; default 0.01; above 0, below 1 */
     uint64_t seed;          /* of the coreset; default 0, itself a seed */

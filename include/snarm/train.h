@@ -38,12 +38,12 @@ typedef int (*snarm_train_progress_fn)(void *user, const snarm_train_report *rep
 /* Initialise with snarm_train_options_init; zero means default. */
 typedef struct snarm_train_options {
     size_t struct_size;
-    int64_t steps;            /* default 3,000; 1..10,000,000 */
+    int64_t steps;            /* default 4,000; 1..10,000,000 */
     int32_t batch;            /* samples a step; default 8; 1..64 */
-    int32_t samples;          /* synthetic samples that a fit makes, those held out included; default 1,600; 16..1,000,000;
+    int32_t samples;          /* synthetic samples that a fit makes, those held out included; default 2,000; 16..1,000,000;
                                  fewer where memory does not hold them */
-    int64_t memory;           /* bytes that samples may take; default 1 GiB */
-    int32_t embedding;        /* D, channels inside the Mamba blocks; default 64; 8..512 */
+    int64_t memory;           /* bytes that samples may take; default 1.5 GiB */
+    int32_t embedding;        /* D, channels inside the Mamba blocks; default 32; 8..512 */
     int32_t depth;            /* Mamba blocks of a branch; default 2; 1..8 */
     double reference_ratio;   /* rho; default 0.75; above 0, below 1 */
     double learning_rate;     /* its peak; default 0.001; above 0, at most 1 */

@@ -50,7 +50,7 @@ snarm_status sn_fit_options_read(snarm_fit_options *out, const snarm_fit_options
     if (out->feature_memory == 0)
         out->feature_memory = FEATURE_MEMORY;
     if (out->neighbours == 0)
-        out->neighbours = out->scorer_path != NULL || out->train != NULL ? 3 : 1;
+        out->neighbours = out->scorer_path != NULL ? 3 : 1;
     out->threads = sn_threads_resolve(out->threads);
     if (out->train != NULL && out->scorer_path != NULL)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: scorer_path is '%s', but a scorer is to be trained",

@@ -9,6 +9,7 @@
 
 enum {
     HELD_OUT_SHARE = 6,   /* one sample of so many */
+    HELD_OUT_MOST = 160,  /* more would cost time and tell little */
     HELD_OUT_IMAGES = 12, /* from so many pictures on, one of HELD_OUT_SHARE serves the held-out samples alone */
     MASK_CELLS = 8,       /* pixels of a mask across a patch: as many as the picture has, as a rule */
 };
@@ -164,7 +165,7 @@ static snarm_status fill(sn_fit_pool *pool, pool_maker *m) {
     if (total < 2 * HELD_OUT_SHARE)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_train_options: memory is %lld, room for %zu samples, expected at least %d",
                         (long long)m->options->train->memory, fits, 2 * HELD_OUT_SHARE);
-    const size_t held_out = total / HELD_OUT_SHARE;
+    const size_t part = total / HELD_OUT_SHARE, held_out = part < HELD_OUT_MOST ? part : HELD_OUT_MOST;
     SN_TRY(sn_samples_create(&pool->training, &shape, total - held_out));
     SN_TRY(sn_samples_create(&pool->held_out, &shape, held_out));
     size_t *order, training;

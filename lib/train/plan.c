@@ -10,8 +10,8 @@ void snarm_train_options_init(snarm_train_options *options) {
     *options = (snarm_train_options){.struct_size = sizeof *options};
 }
 
-static const int64_t STEPS = 3000, STEPS_MAX = 10000000, MEMORY = (int64_t)1 << 30;
-enum { BATCH = 8, SAMPLES = 1600, SAMPLES_MIN = 16, SAMPLES_MAX = 1000000, EMBEDDING = 64, EMBEDDING_MAX = 512, DEPTH = 2, DEPTH_MAX = 8 };
+static const int64_t STEPS = 4000, STEPS_MAX = 10000000, MEMORY = (int64_t)3 << 29;
+enum { BATCH = 8, SAMPLES = 2000, SAMPLES_MIN = 16, SAMPLES_MAX = 1000000, EMBEDDING = 32, EMBEDDING_MAX = 512, DEPTH = 2, DEPTH_MAX = 8 };
 
 static snarm_status check_whole(const char *field, int64_t value, int64_t least, int64_t most) {
     return value >= least && value <= most
@@ -66,7 +66,7 @@ snarm_status sn_train_options_read(snarm_train_options *o, const snarm_train_opt
 void sn_train_plan_make(sn_train_plan *plan, const snarm_train_options *o) {
     *plan = (sn_train_plan){.steps = o->steps,
                             .warmup = o->steps / 20,
-                            .checks = o->steps < 8 ? o->steps : 8,
+                            .checks = o->steps < 6 ? o->steps : 6,
                             .batch = (size_t)o->batch,
                             .rate = o->learning_rate,
                             .final_rate = 0,

@@ -77,10 +77,10 @@ START_TEST(trains_saves_loads) {
     ck_assert(report.best_step >= 0 && report.best_step <= 60);
     snarm_detector_info info = {.struct_size = sizeof info};
     ck_ok(snarm_detector_get_info(detector, &info));
-    ck_assert(info.has_scorer == 1 && info.neighbours == 3 && info.score_share > 0 && info.score_share <= 1);
+    ck_assert(info.has_scorer == 1 && info.neighbours == 1 && info.score_share > 0 && info.score_share <= 1);
     snarm_scorer_info scorer = {.struct_size = sizeof scorer};
     ck_ok(snarm_scorer_get_info(snarm_detector_scorer(detector), &scorer));
-    ck_assert(scorer.neighbours == 3 && scorer.residual_scale > 0 && scorer.embedding == 8);
+    ck_assert(scorer.neighbours == 1 && scorer.residual_scale > 0 && scorer.embedding == 8);
     float map[PIXELS];
     const snarm_result bad = inspect(detector, pictures[PICTURES], map), good = inspect(detector, pictures[0], NULL);
     ck_assert(bad.anomalous && !good.anomalous && bad.score > good.score);
