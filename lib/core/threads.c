@@ -12,6 +12,13 @@ extern int omp_get_thread_num(void);
 extern int omp_get_num_threads(void);
 extern int omp_get_max_threads(void);
 extern void omp_set_num_threads(int threads);
+extern int omp_get_thread_limit(void);
+extern int omp_in_parallel(void);
+extern int omp_get_dynamic(void);
+extern void omp_set_dynamic(int dynamic);
+
+/* Added to a former number of threads where the caller's teams may be smaller than asked for. */
+enum { DYNAMIC = 1 << 30 };
 
 int snarm_default_threads(void) {
     cpu_set_t allowed;
@@ -26,14 +33,23 @@ int sn_threads_resolve(int requested) {
     return requested > SN_THREADS_MAX ? SN_THREADS_MAX : requested;
 }
 
+/* Some of oneDNN's primitives wait at barriers for as many threads as there were to be: a smaller team would wait for ever. So
+ * the number is one that a team is sure to have. */
+static int sure(int threads) {
+    const int limit = omp_in_parallel() ? 1 : omp_get_thread_limit();
+    return threads < limit ? threads : limit;
+}
+
 int sn_threads_enter(int threads) {
-    int former = omp_get_max_threads();
-    omp_set_num_threads(threads);
+    const int former = omp_get_max_threads() | (omp_get_dynamic() ? DYNAMIC : 0);
+    omp_set_dynamic(0);
+    omp_set_num_threads(sure(threads));
     return former;
 }
 
 void sn_threads_leave(int former) {
-    omp_set_num_threads(former);
+    omp_set_dynamic((former & DYNAMIC) != 0);
+    omp_set_num_threads(former & (DYNAMIC - 1));
 }
 
 int sn_threads_current(void) {

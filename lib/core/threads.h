@@ -8,7 +8,8 @@ enum { SN_THREADS_MAX = 64 };
 
 /* Sets how many threads the parallel regions of the calling thread use, oneDNN's included, and returns the former
  * number. Every public call enters with its handle's number and leaves with the former one: results depend on how
- * the work is split, so a handle always splits it alike, whatever the caller's own OpenMP settings are. */
+ * the work is split, so a handle always splits it alike, whatever the caller's own OpenMP settings are. Fewer are used only
+ * where OpenMP would give fewer: above OMP_THREAD_LIMIT, and inside a caller's own parallel region, where it is one. */
 int sn_threads_enter(int threads);
 void sn_threads_leave(int former);
 /* The number entered with. */

@@ -12,6 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* libgomp's, declared here because clang's <omp.h> belongs to another runtime. */
+extern void GOMP_parallel(void (*function)(void *), void *data, unsigned threads, unsigned flags);
+extern int omp_get_thread_num(void);
+extern int omp_get_max_threads(void);
+extern int omp_get_dynamic(void);
+extern void omp_set_dynamic(int dynamic);
+
 START_TEST(error_is_one_line) {
     ck_assert_int_eq(sn_error(SNARM_ERROR_IO, "a\nb%d", 7), SNARM_ERROR_IO);
     ck_assert_str_eq(snarm_last_error(), "a?b7");
@@ -131,6 +138,39 @@ START_TEST(parallel_covers_once) {
 }
 END_TEST
 
+/* A caller's settings that make teams smaller are put aside, and put back. */
+START_TEST(dynamic_teams) {
+    for (int dynamic = 0; dynamic <= 1; dynamic++) {
+        omp_set_dynamic(dynamic);
+        const int before = omp_get_max_threads(), former = sn_threads_enter(3), inner = sn_threads_enter(1);
+        ck_assert_int_eq(inner, 3);
+        ck_assert_int_eq(sn_threads_current(), 1);
+        sn_threads_leave(inner);
+        ck_assert_int_eq(sn_threads_current(), 3);
+        ck_assert(!omp_get_dynamic());
+        sn_threads_leave(former);
+        ck_assert_int_eq(omp_get_dynamic(), dynamic);
+        ck_assert_int_eq(omp_get_max_threads(), before);
+    }
+    omp_set_dynamic(0);
+}
+END_TEST
+
+static void enter_inside(void *entered) {
+    if (omp_get_thread_num() != 0)
+        return;
+    const int former = sn_threads_enter(3);
+    *(int *)entered = sn_threads_current();
+    sn_threads_leave(former);
+}
+
+START_TEST(inside_a_region) {
+    int entered = 0;
+    GOMP_parallel(enter_inside, &entered, 2, 0);
+    ck_assert_int_eq(entered, 1);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("core");
     TCase *cases = tcase_create("core");
@@ -140,6 +180,8 @@ int main(void) {
     tcase_add_test(cases, generator_is_uniform_and_repeatable);
     tcase_add_test(cases, numbers_without_locale);
     tcase_add_test(cases, parallel_covers_once);
+    tcase_add_test(cases, dynamic_teams);
+    tcase_add_test(cases, inside_a_region);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
 }
