@@ -38,19 +38,23 @@ typedef int (*snarm_train_progress_fn)(void *user, const snarm_train_report *rep
 /* Initialise with snarm_train_options_init; zero means default. */
 typedef struct snarm_train_options {
     size_t struct_size;
-    int64_t steps;            /* default 4,000 for grids of up to 28 x 28 patches, in proportion fewer for larger ones, at least
+    int64_t steps;            /* default 3,000 for grids of up to 28 x 28 patches, in proportion fewer for larger ones, at least
                                  1,500; 1..10,000,000 */
     int32_t batch;            /* samples a step; default 8; 1..64 */
-    int32_t samples;          /* synthetic samples that a fit makes, those held out included; default 2,000 up to 28 x 28
+    int32_t samples;          /* synthetic samples that a fit makes, those held out included; default 1,500 up to 28 x 28
                                  patches, in proportion fewer for more, at least 600; 16..1,000,000;
                                  fewer where memory does not hold them */
-    int64_t memory;           /* bytes that samples may take; default 1.5 GiB */
+    int64_t memory;           /* bytes that samples may take; default 1 GiB */
     int32_t embedding;        /* D, channels inside the Mamba blocks; default 32; 8..512 */
     int32_t depth;            /* Mamba blocks of a branch; default 2; 1..8 */
     double reference_ratio;   /* rho; default 0.75; above 0, below 1 */
     double learning_rate;     /* its peak; default 0.001; above 0, at most 1 */
     double weight_decay;      /* default 0.05; -1: none */
     double dropout;           /* rate; default 0.1; -1: none; below 1 */
+    double shuffled;          /* share of samples of which the channels of the residuals are put in another order at each step, so that
+                                 the scorer learns how much differs where, not the look of these very defects: with synthetic defects
+                                 that decides how well it does on real ones. Default 1: all; -1: none, for samples of real defects
+                                 of all kinds that will be met; at most 1 */
     uint64_t seed;            /* of the weights, the order and the synthetic defects; default 0, itself a seed */
     int32_t threads;          /* of snarm_train_scorer; default 0: snarm_default_threads(); 1..64; a fit uses its own */
     const char *checkpoint;   /* a file written now and then, and gone on from where it exists: then it must belong to the same run,

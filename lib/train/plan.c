@@ -10,8 +10,8 @@ void snarm_train_options_init(snarm_train_options *options) {
     *options = (snarm_train_options){.struct_size = sizeof *options};
 }
 
-static const int64_t STEPS = 4000, STEPS_LEAST = 1500, STEPS_MAX = 10000000, MEMORY = (int64_t)3 << 29;
-enum { GRID = 28 * 28, BATCH = 8, SAMPLES = 2000, SAMPLES_LEAST = 600, SAMPLES_MIN = 16, SAMPLES_MAX = 1000000, EMBEDDING = 32, EMBEDDING_MAX = 512, DEPTH = 2, DEPTH_MAX = 8 };
+static const int64_t STEPS = 3000, STEPS_LEAST = 1500, STEPS_MAX = 10000000, MEMORY = (int64_t)1 << 30;
+enum { GRID = 28 * 28, BATCH = 8, SAMPLES = 1500, SAMPLES_LEAST = 600, SAMPLES_MIN = 16, SAMPLES_MAX = 1000000, EMBEDDING = 32, EMBEDDING_MAX = 512, DEPTH = 2, DEPTH_MAX = 8 };
 
 static snarm_status check_whole(const char *field, int64_t value, int64_t least, int64_t most) {
     return value >= least && value <= most
@@ -39,6 +39,8 @@ static snarm_status check(const snarm_train_options *o) {
                         o->weight_decay);
     if (!(o->dropout >= 0 && o->dropout < 1))
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_train_options: dropout is %g, expected -1 or 0 up, below 1", o->dropout);
+    if (!(o->shuffled >= 0 && o->shuffled <= 1))
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_train_options: shuffled is %g, expected -1 or 0..1", o->shuffled);
     return SNARM_OK;
 }
 
@@ -58,6 +60,7 @@ snarm_status sn_train_options_read(snarm_train_options *o, const snarm_train_opt
     choose(&o->learning_rate, 1e-3);
     choose(&o->weight_decay, 0.05);
     choose(&o->dropout, 0.1);
+    choose(&o->shuffled, 1);
     return check(o);
 }
 
@@ -87,6 +90,7 @@ void sn_train_plan_make(sn_train_plan *plan, const snarm_train_options *o) {
                             .clip = 1,
                             .average = 0.99,
                             .dropout = o->dropout,
+                            .shuffled = o->shuffled,
                             .focal_weight = 1,
                             .dice_weight = 1,
                             .focal_alpha = 0.5,
@@ -117,9 +121,9 @@ void sn_train_identify(const sn_train_plan *plan, const sn_samples *samples, con
     /* Scale and prior are measured on all samples with the bank: other data give other numbers. */
     snprintf(text, size,
              "%zux%zu of %zu, bank %zu, k %zu, samples %zu, scale %.17g, prior %.17g at %.17g; steps %lld of %zu, rate %g, "
-             "decay %g, dropout %g, D %zu, depth %zu, ratio %g, seed %llu",
+             "decay %g, dropout %g, shuffled %g, D %zu, depth %zu, ratio %g, seed %llu",
              shape->grid_width, shape->grid_height, shape->channels, vectors, shape->neighbours,
              sn_samples_count(samples), plan->calibration.residual_scale, plan->calibration.prior.slope,
-             plan->calibration.prior.centre, (long long)plan->steps, plan->batch, plan->rate, plan->decay, plan->dropout,
+             plan->calibration.prior.centre, (long long)plan->steps, plan->batch, plan->rate, plan->decay, plan->dropout, plan->shuffled,
              plan->embedding, plan->depth, plan->reference_ratio, (unsigned long long)plan->seed);
 }

@@ -5,6 +5,7 @@
 #include "residual/engine.h"
 #include "train/focal_loss.h"
 #include "train/labels.h"
+#include "train/shuffle.h"
 
 struct sn_step {
     sn_step_options options;
@@ -107,6 +108,10 @@ static snarm_status take_sample(sn_step *s, const sn_scorer_weights *weights, co
     sn_residual_inter_of(s->engine, s->vectors, s->nearest, s->features, s->inter);
     SN_TRY(sn_residual_hybrid_with(s->engine, weights->navigator_weight, weights->navigator_bias[0], s->features, s->inter,
                                    s->hybrid + b * s->patches * 2 * s->channels, s->reference, NULL));
+    sn_rng rng;
+    sn_rng_seed(&rng, draw->key, b);
+    if (sn_rng_uniform(&rng) < s->options.shuffled)
+        sn_shuffle_channels(s->hybrid + b * s->patches * 2 * s->channels, s->patches, s->channels, &rng);
     sn_scan_orders(s->reference, shape->grid_width, shape->grid_height, s->hard, s->order + b * SN_SCANS * s->hard);
     sn_label_patches(shape, mask, s->labels + b * s->patches);
     return SNARM_OK;

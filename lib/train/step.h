@@ -15,6 +15,7 @@ typedef struct sn_step_options {
     sn_map_loss_options map_loss;
     double navigator_weight, navigator_alpha, navigator_gamma; /* of the focal loss on the navigator */
     double dropout;
+    double shuffled; /* share of samples whose channels are shuffled, 0..1 */
 } sn_step_options;
 
 typedef struct sn_step sn_step;
@@ -28,7 +29,7 @@ typedef struct sn_draw {
     const size_t *samples; /* (batch) */
     const int *mirrors;    /* (batch) */
     size_t branch;
-    uint32_t key; /* of the dropout */
+    uint32_t key; /* of the dropout and the shuffling: another one each step */
 } sn_draw;
 
 typedef struct sn_step_loss {

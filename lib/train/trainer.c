@@ -61,7 +61,8 @@ static snarm_status make_network(trainer *t, const snarm_bank *bank) {
         .navigator_weight = plan->navigator_weight,
         .navigator_alpha = plan->focal_alpha,
         .navigator_gamma = plan->focal_gamma,
-        .dropout = plan->dropout};
+        .dropout = plan->dropout,
+        .shuffled = plan->shuffled};
     return sn_step_create(&t->step, t->weights, t->samples, bank, &step);
 }
 

@@ -15,7 +15,7 @@ typedef struct sn_train_plan {
     int64_t checks; /* how often the held-out samples are looked at, the end included; 1..steps */
     size_t batch;
     double rate, final_rate; /* of the learning rate: its peak, and the share of it left at the end */
-    double decay, clip, average, dropout;
+    double decay, clip, average, dropout, shuffled; /* shuffled: share of samples with their channels in another order */
     double focal_weight, dice_weight, focal_alpha, focal_gamma, navigator_weight;
     double reference_ratio;
     double smoothing; /* of the maps at a check, pixels of the samples' masks */

@@ -8,6 +8,7 @@
 #include "support.h"
 #include "train/calibrate.h"
 #include "train/labels.h"
+#include "train/shuffle.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -316,6 +317,33 @@ START_TEST(calibrate_defective) {
 }
 END_TEST
 
+/* One order for all patches and all four quarters of a row, another for another generator. */
+START_TEST(shuffled_channels) {
+    enum { ROWS = 37, C = 22 };
+    float rows[ROWS][2 * C], again[ROWS][2 * C];
+    for (int i = 0; i < ROWS; i++)
+        for (int c = 0; c < 2 * C; c++)
+            rows[i][c] = again[i][c] = (float)(1000 * i + c);
+    sn_rng a, b;
+    sn_rng_seed(&a, 3, 0);
+    sn_rng_seed(&b, 4, 0);
+    sn_shuffle_channels(rows[0], ROWS, C, &a);
+    sn_shuffle_channels(again[0], ROWS, C, &b);
+    bool met[C / 2] = {false}, moved = false, other = false;
+    for (int k = 0; k < C / 2; k++) {
+        const int from = (int)rows[0][k];
+        ck_assert(from >= 0 && from < C / 2 && !met[from]);
+        met[from] = true;
+        moved |= from != k;
+        other |= rows[0][k] != again[0][k];
+        for (int i = 0; i < ROWS; i++)
+            for (int quarter = 0; quarter < 4; quarter++)
+                ck_assert(rows[i][quarter * C / 2 + k] == (float)(1000 * i + quarter * C / 2 + from));
+    }
+    ck_assert(moved && other);
+}
+END_TEST
+
 int main(void) {
     sn_rng_seed(&rng, 21, 0);
     Suite *suite = suite_create("samples");
@@ -330,6 +358,7 @@ int main(void) {
     tcase_add_test(cases, prior_added);
     tcase_add_test(cases, calibrate_good);
     tcase_add_test(cases, calibrate_defective);
+    tcase_add_test(cases, shuffled_channels);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
 }
