@@ -277,7 +277,7 @@ START_TEST(every_kind_occurs) {
         ck_assert_int_gt(subtle, 200);
         ck_assert_int_lt(subtle, 300);
         ck_assert_int_gt(faint, 150);
-        ck_assert_int_lt(faint, 400);
+        ck_assert_int_lt(faint, 440); /* most: large regions change little at any place */
         for (int s = 0; s < SN_SHAPE_COUNT; s++)
             ck_assert_msg((shapes[s] >= 10) == (kinds != SN_KINDS_TRAINING || (held_shapes >> s & 1) == 0),
                           "%d: %s %d", kinds, sn_shape_name((sn_shape)s), shapes[s]);
