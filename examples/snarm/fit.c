@@ -160,7 +160,7 @@ static int parse(fit_arguments *a, int argc, char **argv) {
          .target = &a->steps,
          .value = "N",
          .help = "training steps of a scorer, from synthetic defects; 0: none, the distance to the nearest "
-                 "patches scores; default 3000 (fewer for large inputs)",
+                 "patches scores; default 1500 (fewer for large inputs)",
          .minimum = 0,
          .maximum = 1e7,
          .given = &a->steps_given},
@@ -173,7 +173,7 @@ static int parse(fit_arguments *a, int argc, char **argv) {
          .kind = OPTION_INTEGER,
          .target = &a->samples,
          .value = "N",
-         .help = "synthetic samples that training draws from; default 1500 (fewer for large inputs)",
+         .help = "synthetic samples that training draws from; default 800 (fewer for large inputs)",
          .minimum = 16,
          .maximum = 1e6},
         {.name = "train-memory",

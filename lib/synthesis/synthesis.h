@@ -57,7 +57,7 @@ typedef struct sn_synthesis_options {
 
     /* Strength. */
     float size_min; /* pixels across of the smallest, 4..64; default 8, one patch of the scorer's grid */
-    float size_max; /* of the largest, as a share of sqrt(width * height), 0.05..0.8; default 0.6. Scratches
+    float size_max; /* of the largest, as a share of sqrt(width * height), 0.05..0.8; default 0.45. Scratches
                        and cracks are up to twice as long, regions up to 2.5 times as large */
     float subtle;   /* share of defects with low contrast, 0..1; default 0.5 */
     float opacity_min; /* 0.05..1; default 0.15 */
