@@ -53,6 +53,9 @@ snarm_status sn_bank_write(const snarm_bank *bank, sn_writer *writer, const char
 snarm_status sn_bank_read(snarm_bank **out, const sn_safetensors *file, const char *prefix,
                           const snarm_bank_options *options);
 
+/* means (count) of each query's k distances, (count, k), as a search gives them. */
+void sn_mean_distances(const float *distances, size_t count, size_t k, float *means);
+
 /* search.c: prepares blocks, products and the pool of states; sn_bank_search_destroy undoes what was done of it. */
 snarm_status sn_bank_search_create(snarm_bank *bank);
 void sn_bank_search_destroy(snarm_bank *bank);

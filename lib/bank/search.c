@@ -255,3 +255,12 @@ snarm_status snarm_bank_search(const snarm_bank *bank, const float *queries, siz
     sn_pool_give(bank->states, state);
     return status;
 }
+
+void sn_mean_distances(const float *distances, size_t count, size_t k, float *means) {
+    for (size_t i = 0; i < count; i++) {
+        float sum = 0;
+        for (size_t j = 0; j < k; j++)
+            sum += distances[i * k + j];
+        means[i] = sum / (float)k;
+    }
+}

@@ -1,6 +1,7 @@
 /* From a picture to its map, score and verdict. */
 #include "detector/detector.h"
 
+#include "bank/bank.h"
 #include "core/clock.h"
 #include "core/memory.h"
 #include "residual/engine.h"
@@ -79,12 +80,7 @@ snarm_status sn_inspect_match(const snarm_detector *d, sn_inspection *inspection
                               int32_t neighbours, int32_t *nearest) {
     const size_t patches = (size_t)d->shape.grid_width * (size_t)d->shape.grid_height;
     SN_TRY(snarm_bank_search(d->bank, features, patches, neighbours, exclude, inspection->distances, nearest));
-    for (size_t i = 0; i < patches; i++) {
-        float sum = 0;
-        for (int32_t k = 0; k < neighbours; k++)
-            sum += inspection->distances[i * (size_t)neighbours + (size_t)k];
-        inspection->patches[i] = sum / (float)neighbours;
-    }
+    sn_mean_distances(inspection->distances, patches, (size_t)neighbours, inspection->patches);
     return SNARM_OK;
 }
 

@@ -22,18 +22,15 @@ void sn_feature_source_destroy(sn_feature_source *source) {
     source->kept = NULL;
 }
 
-static snarm_status compute(sn_feature_source *source, size_t index) {
-    const snarm_detector *d = source->detector;
+snarm_status sn_fit_load(const sn_feature_source *source, size_t index, uint8_t *rgb) {
     snarm_image image;
     memset(&image, 0, sizeof image);
-    snarm_status status = source->images->load(source->images->user, index, &image);
-    if (status != SNARM_OK)
-        return status;
-    status = snarm_image_preprocess(&image, &d->recipe.preprocess, source->inspection->planes, NULL);
+    SN_TRY(source->images->load(source->images->user, index, &image));
+    snarm_status status =
+        snarm_image_preprocess(&image, &source->detector->recipe.preprocess, source->inspection->planes, rgb);
     if (source->images->release != NULL)
         source->images->release(source->images->user, &image);
-    return status == SNARM_OK ? sn_inspect_features(d, source->inspection)
-                              : sn_error_prefix(status, "picture %zu", index);
+    return status == SNARM_OK ? SNARM_OK : sn_error_prefix(status, "picture %zu", index);
 }
 
 snarm_status sn_feature_source_get(sn_feature_source *source, size_t index, const float **features) {
@@ -41,7 +38,8 @@ snarm_status sn_feature_source_get(sn_feature_source *source, size_t index, cons
         *features = source->kept + index * source->floats;
         return SNARM_OK;
     }
-    SN_TRY(compute(source, index));
+    SN_TRY(sn_fit_load(source, index, NULL));
+    SN_TRY(sn_inspect_features(source->detector, source->inspection));
     *features = source->inspection->features;
     if (index == source->filled_count && index < source->kept_count) {
         float *kept = source->kept + index * source->floats;

@@ -6,6 +6,16 @@
 
 #include <string.h>
 
+/* Another inspection for one of before the scorer was there: it holds more. NULL after a failure. */
+static snarm_status renew(snarm_detector *d, void **inspection) {
+    sn_pool_give(d->states, *inspection);
+    *inspection = NULL;
+    sn_pool_destroy(d->states);
+    d->states = NULL;
+    SN_TRY(sn_detector_ready(d));
+    return sn_pool_take(d->states, inspection);
+}
+
 static snarm_status learn(snarm_detector *d, const snarm_image_source *images, const snarm_fit_options *options) {
     SN_TRY(sn_detector_ready(d));
     void *inspection;
@@ -14,16 +24,10 @@ static snarm_status learn(snarm_detector *d, const snarm_image_source *images, c
     snarm_status status = sn_feature_source_create(&source, d, images, inspection, options->feature_memory);
     if (status == SNARM_OK)
         status = sn_fit_bank(d, &source, options);
-    if (status == SNARM_OK && options->train != NULL)
+    if (status == SNARM_OK && options->train != NULL) {
         status = sn_fit_train(d, &source, options);
-    if (status == SNARM_OK && options->train != NULL) { /* an inspection with a scorer holds more */
-        sn_pool_give(d->states, inspection);
-        sn_pool_destroy(d->states);
-        d->states = NULL;
-        inspection = NULL;
-        status = sn_detector_ready(d);
         if (status == SNARM_OK)
-            status = sn_pool_take(d->states, &inspection);
+            status = renew(d, &inspection);
         source.inspection = inspection;
     }
     if (status == SNARM_OK)
@@ -75,6 +79,8 @@ snarm_status snarm_detector_fit(snarm_detector **out, const char *backbone, cons
                             .seed = options.seed};
     strcpy(d->fitted_version, snarm_version());
     snarm_status status = open_parts(d, backbone, &options);
+    if (status == SNARM_OK && options.train != NULL)
+        sn_train_options_settle(&training, (size_t)d->shape.grid_width * (size_t)d->shape.grid_height);
     if (status == SNARM_OK)
         status = learn(d, source, &options);
     if (status != SNARM_OK) {

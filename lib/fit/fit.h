@@ -21,6 +21,10 @@ typedef struct sn_feature_source {
     size_t kept_count, filled_count, floats; /* floats: of one picture */
 } sn_feature_source;
 
+/* Loads picture index and brings it to the network's input in source->inspection->planes; rgb (height, width, 3) receives the same
+ * before normalisation, or is NULL. */
+snarm_status sn_fit_load(const sn_feature_source *source, size_t index, uint8_t *rgb);
+
 snarm_status sn_feature_source_create(sn_feature_source *source, const snarm_detector *detector,
                                       const snarm_image_source *images, sn_inspection *inspection, int64_t memory);
 void sn_feature_source_destroy(sn_feature_source *source);

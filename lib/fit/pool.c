@@ -5,8 +5,6 @@
 #include "fit/textures.h"
 #include "synthesis/synthesis.h"
 
-#include <string.h>
-
 enum {
     HELD_OUT_SHARE = 6,   /* one sample of so many */
     HELD_OUT_MOST = 160,  /* more would cost time and tell little */
@@ -55,15 +53,7 @@ static void release(pool_maker *m) {
 
 /* A picture at the network's size, 0..1. */
 static snarm_status load_picture(pool_maker *m, size_t index, float *planes) {
-    const snarm_image_source *images = m->source->images;
-    snarm_image image;
-    memset(&image, 0, sizeof image);
-    SN_TRY(images->load(images->user, index, &image));
-    snarm_status status = snarm_image_preprocess(&image, &m->detector->recipe.preprocess, m->inspection->planes, m->rgb);
-    if (images->release != NULL)
-        images->release(images->user, &image);
-    if (status != SNARM_OK)
-        return sn_error_prefix(status, "picture %zu", index);
+    SN_TRY(sn_fit_load(m->source, index, m->rgb));
     const size_t pixels = m->width * m->height;
     for (size_t i = 0; i < pixels; i++)
         for (size_t c = 0; c < 3; c++)

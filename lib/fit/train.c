@@ -20,11 +20,7 @@ static snarm_status train(snarm_detector *d, const sn_fit_pool *pool, const snar
     return status;
 }
 
-snarm_status sn_fit_train(snarm_detector *d, sn_feature_source *source, const snarm_fit_options *given) {
-    snarm_train_options training = *given->train;
-    snarm_fit_options settled = *given, *options = &settled;
-    sn_train_options_settle(&training, (size_t)d->shape.grid_width * (size_t)d->shape.grid_height);
-    settled.train = &training;
+snarm_status sn_fit_train(snarm_detector *d, sn_feature_source *source, const snarm_fit_options *options) {
     sn_fit_pool pool;
     SN_TRY(sn_fit_pool_create(&pool, d, source, options));
     sn_trained trained;

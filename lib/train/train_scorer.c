@@ -1,4 +1,5 @@
 /* Training on features that the caller brings. */
+#include "bank/bank.h"
 #include "core/memory.h"
 #include "core/threads.h"
 #include "io/safetensors.h"
@@ -68,12 +69,7 @@ static snarm_status take(training *t, size_t index, const snarm_train_sample *sa
     const size_t neighbours = t->shape.neighbours;
     SN_TRY(snarm_bank_search(t->bank, sample->features, t->patches, (int32_t)neighbours, sample->image, t->all_distances,
                              t->nearest));
-    for (size_t i = 0; i < t->patches; i++) {
-        float sum = 0;
-        for (size_t k = 0; k < neighbours; k++)
-            sum += t->all_distances[i * neighbours + k];
-        t->distances[i] = sum / (float)neighbours;
-    }
+    sn_mean_distances(t->all_distances, t->patches, neighbours, t->distances);
     for (size_t i = 0; sample->mask != NULL && i < t->shape.mask_width * t->shape.mask_height; i++)
         t->mask[i] = sample->mask[i] != 0;
     sn_samples *to = sample->held_out ? t->held_out : t->samples;

@@ -20,7 +20,7 @@ typedef struct trainer {
     sn_schedule schedule;
     sn_scorer_weights *weights, *averaged; /* averaged: to look at; its values are copied from the optimiser's */
     float *best, *gradients;
-    float *distance_scores; /* of the held-out samples */
+    float *distance_scores, *best_scores; /* of the held-out samples: of the distances, of the best weights' maps */
     size_t held_out;
     sn_optimiser *optimiser;
     sn_step *step;
@@ -29,8 +29,8 @@ typedef struct trainer {
     size_t *deck, drawn; /* samples in the order of this round; drawn: how many of it are used up */
     double loss_sum, reported; /* since the last report; when that was */
     int64_t loss_count;
-    double started, taken_before; /* seconds; steps of an earlier run take none of this one's */
-    int64_t first_step;
+    double started; /* seconds */
+    int64_t first_step; /* steps of an earlier run take none of this one's time */
     snarm_train_report *report;
 } trainer;
 
@@ -88,6 +88,7 @@ static snarm_status make_rest(trainer *t, const sn_samples *held_out, const snar
     SN_TRY(sn_validation_create(&t->validation, held_out, bank, &options));
     t->held_out = sn_samples_count(held_out);
     SN_TRY(sn_alloc(&t->distance_scores, t->held_out, sizeof(float), "held-out scores"));
+    SN_TRY(sn_alloc(&t->best_scores, t->held_out, sizeof(float), "held-out scores"));
     SN_TRY(sn_alloc(&t->best, t->weights->values_count, sizeof *t->best, "best weights"));
     SN_TRY(sn_alloc_zeroed(&t->gradients, t->weights->values_count, sizeof *t->gradients, "gradients"));
     const size_t count = sn_samples_count(t->samples);
@@ -104,6 +105,7 @@ static void release(trainer *t) {
     sn_scorer_weights_destroy(t->averaged);
     sn_free(t->best);
     sn_free(t->distance_scores);
+    sn_free(t->best_scores);
     sn_free(t->gradients);
     sn_optimiser_destroy(t->optimiser);
     sn_step_destroy(t->step);
@@ -159,6 +161,7 @@ static snarm_status look(trainer *t, int64_t step) {
     t->report->pixel_ap = result.pixel_ap;
     if (step == 0 || result.pixel_ap > t->report->best_pixel_ap) {
         memcpy(t->best, t->averaged->values, bytes);
+        memcpy(t->best_scores, sn_validation_scores(t->validation), t->held_out * sizeof(float));
         t->report->best_pixel_ap = result.pixel_ap;
         t->report->image_auroc = result.image_auroc;
         t->report->best_step = step;
@@ -204,6 +207,7 @@ static snarm_status resume(trainer *t, int64_t *step) {
     sn_validation_result best; /* the file has one of its figures */
     memcpy(t->averaged->values, t->best, t->weights->values_count * sizeof(float));
     SN_TRY(sn_validation_run(t->validation, t->averaged, &best));
+    memcpy(t->best_scores, sn_validation_scores(t->validation), t->held_out * sizeof(float));
     t->report->best_pixel_ap = best.pixel_ap, t->report->image_auroc = best.image_auroc;
     *step = state.step < t->plan->steps ? state.step : t->plan->steps;
     return SNARM_OK;
@@ -257,10 +261,8 @@ static snarm_status run(trainer *t) {
 
 /* The best weights, and how their map and the distance make the image score. */
 static snarm_status finish(trainer *t, sn_trained *out) {
-    sn_validation_result result;
     memcpy(t->weights->values, t->best, t->weights->values_count * sizeof(float));
-    SN_TRY(sn_validation_run(t->validation, t->weights, &result));
-    SN_TRY(sn_score_share_choose(&out->score, sn_validation_scores(t->validation), t->distance_scores,
+    SN_TRY(sn_score_share_choose(&out->score, t->best_scores, t->distance_scores,
                                  sn_validation_labels(t->validation), t->held_out));
     out->weights = t->weights;
     t->weights = NULL;

@@ -11,7 +11,6 @@
 
 struct sn_validation {
     const sn_samples *samples;
-    const snarm_bank *bank;
     const float *vectors;
     sn_validation_options options;
     size_t patches, channels, pixels;
@@ -43,7 +42,7 @@ snarm_status sn_validation_create(sn_validation **out, const sn_samples *samples
     sn_validation *v;
     SN_TRY(sn_alloc_zeroed(&v, 1, sizeof *v, "validation"));
     const sn_samples_shape *shape = sn_samples_get_shape(samples);
-    v->samples = samples, v->bank = bank, v->options = *options;
+    v->samples = samples, v->options = *options;
     v->patches = shape->grid_width * shape->grid_height, v->channels = shape->channels;
     v->pixels = shape->mask_width * shape->mask_height;
     snarm_status status = snarm_bank_get_vectors(bank, &v->vectors, NULL);
