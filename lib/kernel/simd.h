@@ -84,6 +84,8 @@ typedef struct sn_conv_gradients {
     size_t src_stride, diff_dst_stride, weights_stride, diff_src_stride;
 } sn_conv_gradients;
 
+enum { SN_TURN_TAPS = 9, SN_TURN_SUMS = 9 };
+
 /* One table per level. All arrays may be unaligned; lengths are arbitrary. */
 typedef struct sn_simd {
     /* The running k smallest of a row of values: values[j] belongs to index first + j. best_values (k, ascending) and
@@ -117,6 +119,14 @@ typedef struct sn_simd {
                              size_t dst_stride);
     /* The channels begin..end - 1 of a scan; see sn_scan. */
     void (*selective_scan)(const sn_scan *scan, size_t begin, size_t end);
+
+    /* For a 3 x 3 convolution in four turns (scorer/turned_conv.h). taps[p][3 y + x] are the count channels of plane p at place
+     * (y, x) of a neighbourhood; dst (SN_TURN_SUMS, count) are its sums:
+     *   of plane 0: the centre; 0 + 8; 2 + 6; 1 + 3 + 5 + 7; of plane 1: 0 - 8; 1 + 3 - 5 - 7;
+     *   of plane 2: 2 - 6; 1 - 3 + 5 - 7; of plane 3: 1 - 3 - 5 + 7. */
+    void (*turn_sums)(const float *const (*taps)[SN_TURN_TAPS], size_t count, float *dst);
+    /* Four planes of count values each become, in place, a + b + c + d, a + b - c - d, a - b - c + d and a - b + c - d. */
+    void (*turn_mix)(float *const *planes, size_t count);
 
     /* For training. Gradients named diff_gain, diff_shift and diff_stream are added to. */
     void (*dropout)(const float *src, const sn_dropout *dropout, uint32_t key, size_t count, float *dst);

@@ -25,6 +25,10 @@ void SN_AT_LEVEL(causal_conv_silu)(const float *src, size_t src_stride, size_t l
                                    float *dst, size_t dst_stride);
 void SN_AT_LEVEL(selective_scan)(const sn_scan *scan, size_t begin, size_t end);
 
+/* simd_turn.c */
+void SN_AT_LEVEL(turn_sums)(const float *const (*taps)[SN_TURN_TAPS], size_t count, float *dst);
+void SN_AT_LEVEL(turn_mix)(float *const *planes, size_t count);
+
 /* simd_norm_backward.c */
 void SN_AT_LEVEL(dropout)(const float *src, const sn_dropout *dropout, uint32_t key, size_t count, float *dst);
 void SN_AT_LEVEL(dropout_layer_norm)(const float *src, const float *stream, const sn_dropout *dropout, uint32_t key,

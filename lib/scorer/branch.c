@@ -6,6 +6,7 @@
 #include "kernel/simd.h"
 #include "scorer/parts.h"
 #include "scorer/scan_order.h"
+#include "scorer/turned_conv.h"
 
 #include <string.h>
 
@@ -13,7 +14,8 @@
 static const float epsilon = 1e-5f;
 
 typedef struct block {
-    float *norm;              /* (D) */
+    float *norm, *bias;       /* (D): of the norm and of the convolution */
+    sn_turned_conv *turned;   /* the first block's convolution; of others */
     sn_conv *convs[SN_SCANS]; /* one kernel, turned for each scan */
     sn_mixer *mixer;          /* NULL without hard patches */
 } block;
@@ -49,10 +51,14 @@ static snarm_status make_convs(block *made, const sn_block_weights *weights, con
     return SNARM_OK;
 }
 
-static snarm_status make_block(block *made, const sn_block_weights *weights,
-                               const sn_branch_options *options) {
+static snarm_status make_turned_conv(block *made, const sn_block_weights *weights, const sn_branch_options *options) {
+    const sn_turned_conv_shape shape = {1, options->grid_height, options->grid_width, options->embedding, false};
+    SN_TRY(sn_turned_conv_create(&made->turned, &shape));
+    return sn_turned_conv_pack(made->turned, weights->conv_weight);
+}
+
+static snarm_status make_scan_convs(block *made, const sn_block_weights *weights, const sn_branch_options *options) {
     const size_t embedding = options->embedding;
-    SN_TRY(copied(&made->norm, weights->norm, embedding));
     float *turned;
     SN_TRY(sn_alloc(&turned, embedding * embedding, 9 * sizeof *turned, "branch weights"));
     sn_layout *layout;
@@ -62,15 +68,20 @@ static snarm_status make_block(block *made, const sn_block_weights *weights,
         status = make_convs(made, weights, options, layout, turned);
     sn_layout_destroy(layout);
     sn_free(turned);
-    if (status == SNARM_OK && options->hard > 0)
-        status = sn_mixer_create(&made->mixer, &weights->mixer, SN_SCANS, options->hard);
     return status;
+}
+
+static snarm_status make_block(block *made, bool first, const sn_block_weights *weights, const sn_branch_options *options) {
+    SN_TRY(copied(&made->norm, weights->norm, options->embedding));
+    SN_TRY(copied(&made->bias, weights->conv_bias, options->embedding));
+    SN_TRY(first ? make_turned_conv(made, weights, options) : make_scan_convs(made, weights, options));
+    return options->hard > 0 ? sn_mixer_create(&made->mixer, &weights->mixer, SN_SCANS, options->hard) : SNARM_OK;
 }
 
 static snarm_status fill_branch(sn_branch *branch, const sn_branch_options *options) {
     SN_TRY(sn_alloc_zeroed(&branch->blocks, options->depth, sizeof *branch->blocks, "branch"));
     for (size_t d = 0; d < options->depth; d++)
-        SN_TRY(make_block(&branch->blocks[d], &options->blocks[d], options));
+        SN_TRY(make_block(&branch->blocks[d], d == 0, &options->blocks[d], options));
     SN_TRY(copied(&branch->norm_weight, options->norm_weight, options->embedding));
     return copied(&branch->norm_bias, options->norm_bias, options->embedding);
 }
@@ -95,6 +106,8 @@ void sn_branch_destroy(sn_branch *branch) {
         return;
     for (size_t d = 0; branch->blocks != NULL && d < branch->depth; d++) {
         sn_free(branch->blocks[d].norm);
+        sn_free(branch->blocks[d].bias);
+        sn_turned_conv_destroy(branch->blocks[d].turned);
         for (int scan = 0; scan < SN_SCANS; scan++)
             sn_conv_destroy(branch->blocks[d].convs[scan]);
         sn_mixer_destroy(branch->blocks[d].mixer);
@@ -111,14 +124,14 @@ typedef struct parts {
     float *residual;         /* (4, N, D) */
     float *normed;           /* (4, N, D) */
     float *gathered, *mixed; /* (4, hard, D) */
-    float *mixer;
+    float *mixer, *conv;
     size_t count;
 } parts;
 
 static parts divide(const sn_branch *branch, float *scratch) {
     const size_t all = SN_SCANS * branch->patches * branch->embedding;
     const size_t hard = SN_SCANS * branch->hard * branch->embedding;
-    parts p = {NULL, NULL, NULL, NULL, NULL, 0};
+    parts p = {NULL, NULL, NULL, NULL, NULL, NULL, 0};
     p.residual = sn_take_part(scratch, &p.count, all);
     p.normed = sn_take_part(scratch, &p.count, all);
     p.gathered = sn_take_part(scratch, &p.count, hard);
@@ -130,6 +143,7 @@ static parts divide(const sn_branch *branch, float *scratch) {
         largest = need > largest ? need : largest;
     }
     p.mixer = sn_take_part(scratch, &p.count, largest);
+    p.conv = sn_take_part(scratch, &p.count, sn_turned_conv_scratch(branch->blocks[0].turned));
     return p;
 }
 
@@ -198,9 +212,10 @@ static snarm_status run_block(branch_work *work, sn_stream *stream) {
     const sn_branch *branch = work->branch;
     const size_t plane = branch->patches * branch->embedding, hard = SN_SCANS * branch->hard;
     sn_parallel(work->first ? branch->patches : SN_SCANS * branch->patches, 16, norm_rows, work);
-    for (size_t scan = 0; scan < SN_SCANS; scan++)
-        SN_TRY(sn_conv_run(work->block->convs[scan], stream,
-                           work->parts.normed + (work->first ? 0 : scan * plane), work->x + scan * plane));
+    if (work->first)
+        SN_TRY(sn_turned_conv_run(work->block->turned, stream, work->parts.normed, work->block->bias, work->parts.conv, work->x));
+    for (size_t scan = 0; !work->first && scan < SN_SCANS; scan++)
+        SN_TRY(sn_conv_run(work->block->convs[scan], stream, work->parts.normed + scan * plane, work->x + scan * plane));
     if (hard == 0)
         return SNARM_OK;
     sn_parallel(hard, 16, gather_rows, work);

@@ -5,6 +5,7 @@
 #include "kernel/conv_training.h"
 #include "scorer/parts.h"
 #include "scorer/scan_order.h"
+#include "scorer/turned_conv.h"
 
 #include <string.h>
 
@@ -23,7 +24,8 @@ struct sn_branch_training {
     size_t batch, patches, embedding, depth, hard;
     size_t rows;  /* B * N: of one scan */
     size_t plane; /* floats of one scan */
-    sn_conv_training *conv;
+    sn_turned_conv *first; /* the first block's convolution */
+    sn_conv_training *conv; /* the others'; NULL without any */
     sn_mixer_training *mixer; /* NULL without hard patches */
     block *blocks;
     float *embedded; /* (B, N, D) */
@@ -33,6 +35,7 @@ struct sn_branch_training {
     float *mixed;    /* (4, B, hard, D) */
     float *diff_mixed;
     float *mixer_scratch;
+    float *conv_scratch;
     float *turned, *diff_turned; /* (D, D, 3, 3) */
     float *diff_bias;            /* (D) */
     float *diff_norm;            /* (2, D) */
@@ -56,6 +59,7 @@ static void divide(sn_branch_training *b, size_t *used) {
     b->mixed = sn_take_part(b->memory, used, hard);
     b->diff_mixed = sn_take_part(b->memory, used, hard);
     b->mixer_scratch = sn_take_part(b->memory, used, b->mixer != NULL ? sn_mixer_training_scratch(b->mixer) : 0);
+    b->conv_scratch = sn_take_part(b->memory, used, sn_turned_conv_scratch(b->first));
     b->turned = sn_take_part(b->memory, used, b->embedding * b->embedding * 9);
     b->diff_turned = sn_take_part(b->memory, used, b->embedding * b->embedding * 9);
     b->diff_bias = sn_take_part(b->memory, used, b->embedding);
@@ -65,7 +69,10 @@ static void divide(sn_branch_training *b, size_t *used) {
 static snarm_status fill(sn_branch_training *b, const sn_branch_training_shape *shape) {
     const sn_conv_training_shape conv = {b->batch,     shape->grid_height, shape->grid_width, b->embedding,
                                          b->embedding, 3,                  1};
-    SN_TRY(sn_conv_training_create(&b->conv, &conv));
+    const sn_turned_conv_shape first = {b->batch, shape->grid_height, shape->grid_width, b->embedding, true};
+    SN_TRY(sn_turned_conv_create(&b->first, &first));
+    if (b->depth > 1)
+        SN_TRY(sn_conv_training_create(&b->conv, &conv));
     if (b->hard > 0)
         SN_TRY(sn_mixer_training_create(&b->mixer, shape->mixer, SN_SCANS * b->batch, b->hard));
     SN_TRY(sn_alloc_zeroed(&b->blocks, b->depth, sizeof *b->blocks, "branch"));
@@ -95,6 +102,7 @@ snarm_status sn_branch_training_create(sn_branch_training **out, const sn_branch
 void sn_branch_training_destroy(sn_branch_training *branch) {
     if (branch == NULL)
         return;
+    sn_turned_conv_destroy(branch->first);
     sn_conv_training_destroy(branch->conv);
     sn_mixer_training_destroy(branch->mixer);
     sn_free(branch->blocks);
@@ -195,15 +203,26 @@ static void final_rows(void *context, size_t begin, size_t end, int thread) {
     }
 }
 
+static snarm_status conv_forward(const branch_work *work, sn_stream *stream) {
+    const sn_branch_training *b = work->branch;
+    const sn_block_weights *weights = work->block_weights;
+    if (work->depth == 0) {
+        SN_TRY(sn_turned_conv_pack(b->first, weights->conv_weight));
+        return sn_turned_conv_run(b->first, stream, work->block->normed, weights->conv_bias, b->conv_scratch, b->x);
+    }
+    for (int scan = 0; scan < SN_SCANS; scan++) {
+        const size_t at = (size_t)scan * b->plane;
+        sn_scan_kernel(scan, weights->conv_weight, b->embedding * b->embedding, b->turned);
+        SN_TRY(sn_conv_training_forward(b->conv, stream, work->block->normed + at, b->turned, weights->conv_bias, b->x + at));
+    }
+    return SNARM_OK;
+}
+
 static snarm_status block_forward(branch_work *work, sn_stream *stream) {
     const sn_branch_training *b = work->branch;
     const block *kept = work->block;
     sn_parallel(work->depth == 0 ? b->rows : SN_SCANS * b->rows, 16, norm_rows, work);
-    for (int scan = 0; scan < SN_SCANS; scan++) {
-        sn_scan_kernel(scan, work->block_weights->conv_weight, b->embedding * b->embedding, b->turned);
-        SN_TRY(sn_conv_training_forward(b->conv, stream, kept->normed + (work->depth == 0 ? 0 : (size_t)scan * b->plane),
-                                        b->turned, work->block_weights->conv_bias, b->x + (size_t)scan * b->plane));
-    }
+    SN_TRY(conv_forward(work, stream));
     if (b->hard == 0)
         return SNARM_OK;
     gather(work, b->x, kept->gathered);
@@ -250,27 +269,41 @@ static void norm_row_backward(void *context, size_t row, float *sums) {
                                        epsilon, sums, b->result + at);
 }
 
-/* Sums over the scans in the first scan's place, of spare or result (rows_to). */
+/* Sums over the scans in the first scan's place. */
 static void sum_scans(void *context, size_t begin, size_t end, int thread) {
     (void)thread;
     const branch_work *work = context;
     const size_t plane = work->branch->plane;
-    float *to = work->rows_to;
+    float *to = work->branch->result;
     for (size_t i = begin; i < end; i++)
         to[i] = (to[i] + to[i + plane]) + (to[i + 2 * plane] + to[i + 3 * plane]);
 }
 
-/* From the gradient of the convolutions' output in x to that of their input in spare, scan by scan; the kernel's
- * gradient is turned back and summed over the scans. */
-static snarm_status conv_backward(branch_work *work, sn_stream *stream, const sn_block_gradients *gradients) {
+static void x_row(void *context, size_t row, float *sums) {
+    const branch_work *work = context;
+    const float *diff = work->branch->x + row * work->branch->embedding;
+    for (size_t c = 0; c < work->branch->embedding; c++)
+        sums[c] += diff[c];
+}
+
+/* From the gradient of the convolutions' output in x to that of their input in spare: of the first block summed over the
+ * scans, of others scan by scan; then the kernel's gradient is turned back and summed. */
+static snarm_status conv_backward(branch_work *work, sn_stream *stream, sn_column_sums *sums,
+                                  const sn_block_gradients *gradients) {
     const sn_branch_training *b = work->branch;
+    if (work->depth == 0) {
+        SN_TRY(sn_turned_conv_backward(b->first, stream, work->block->normed, b->x, b->conv_scratch, b->spare,
+                                       gradients->conv_weight));
+        sn_column_sums_run(sums, b->rows, b->embedding, x_row, work, gradients->conv_bias);
+        return SNARM_OK;
+    }
     const size_t planes = b->embedding * b->embedding, kernel = planes * 9;
     memset(gradients->conv_weight, 0, kernel * sizeof(float));
     memset(gradients->conv_bias, 0, b->embedding * sizeof(float));
     for (int scan = 0; scan < SN_SCANS; scan++) {
         const size_t at = (size_t)scan * b->plane;
-        SN_TRY(sn_conv_training_backward_weights(b->conv, stream, work->block->normed + (work->depth == 0 ? 0 : at),
-                                                 b->x + at, b->diff_turned, b->diff_bias));
+        SN_TRY(sn_conv_training_backward_weights(b->conv, stream, work->block->normed + at, b->x + at,
+                                                 b->diff_turned, b->diff_bias));
         sn_scan_kernel(scan, b->diff_turned, planes, b->turned); /* every turn undoes itself */
         for (size_t i = 0; i < kernel; i++)
             gradients->conv_weight[i] += b->turned[i];
@@ -293,13 +326,9 @@ static snarm_status block_backward(branch_work *work, sn_stream *stream, sn_colu
                                           &gradients->mixer));
         scatter(work, b->mixed, b->x);
     }
-    SN_TRY(conv_backward(work, stream, gradients));
-    if (work->depth == 0) { /* the scans share what lies before: their gradients are summed */
-        work->rows_to = b->spare;
+    SN_TRY(conv_backward(work, stream, sums, gradients));
+    if (work->depth == 0) /* the scans share what lies before: their gradients are summed */
         sn_parallel(b->plane, 1024, sum_scans, work);
-        work->rows_to = b->result;
-        sn_parallel(b->plane, 1024, sum_scans, work);
-    }
     sn_column_sums_run(sums, work->depth == 0 ? b->rows : SN_SCANS * b->rows, b->embedding, norm_row_backward, work,
                        gradients->norm);
     return SNARM_OK;
