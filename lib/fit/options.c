@@ -29,6 +29,8 @@ static snarm_status check(const snarm_fit_options *o) {
     if (o->feature_memory < -1)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: feature_memory is %lld, expected -1 or more",
                         (long long)o->feature_memory);
+    if (o->search != SNARM_SEARCH_AUTO && o->search != SNARM_SEARCH_EXACT)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: search is %d, expected a snarm_search, 0..1", (int)o->search);
     const int32_t sides[] = {o->width, o->height, o->resize_width, o->resize_height};
     for (int i = 0; i < 4; i++)
         if (sides[i] < 0 || sides[i] > SIDE_MAX)
