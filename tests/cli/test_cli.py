@@ -142,7 +142,7 @@ class Usage(CommandCase):
             (["--precision", "'int8'", "not in this version"], ["info", "--precision=int8", "x"]),
             (["--precision", "'f64'", "f32|auto"], ["info", "--precision", "f64", "x"]),
             (["--format", "'xml'", "text|json|csv"], ["inspect", "--format", "xml"]),
-            (["--layout", "'visa'", "not in this version"], ["eval", "--layout", "visa"]),
+            (["--layout", "'coco'", "auto|mvtec|visa|mvtec3d|btad|folders"], ["eval", "--layout", "coco"]),
             (
                 ["--report", "not in this version"],
                 ["eval", "--model", "m", "--dataset", "d", "--report", "r.html"],
