@@ -555,6 +555,7 @@ START_TEST(refuses_hostile_annotations) {
     check_without_masks("annotated", "candle train|candle/Data/Images/Normal/0000.JPG|good|-|-\n"
                                      "candle test|candle/Data/Images/Anomaly/000.JPG|bent|-|-\n");
     /* The two tables must agree. */
+    make("annotated/candle/Data/Masks/Anomaly/000.png");
     make_text("annotated/split_csv/1cls.csv", table);
     make_text("annotated/candle/image_anno.csv",
               "image,label,mask\ncandle/Data/Images/Normal/0000.JPG,bent,candle/Data/Masks/Anomaly/001.png\n");
