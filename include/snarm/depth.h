@@ -25,8 +25,8 @@ static inline int snarm_depth_is_hole(const float point[3]) {
 }
 
 /* Reads a TIFF file of three channels of 32-bit floating point numbers (x, y, z), as MVTec 3D-AD has them: in
- * strips or tiles, channels together or in planes of their own, classic or BigTIFF, either byte order, compressed in
- * any way that the installed libtiff reads. The values are given as they are in the file, holes included, in the
+ * strips or tiles, channels together or in planes of their own, classic or BigTIFF, either byte order, uncompressed
+ * or packed with LZW, deflate, PackBits, LZMA, Zstandard or LERC, as far as the installed libtiff has these. The values are given as they are in the file, holes included, in the
  * file's unit (MVTec 3D-AD: millimetres). Of several pictures in a file the first is read.
  *   out      filled on success: released with snarm_depth_release; zeroed on failure
  *   path     file name, as fopen takes it; a regular file of at most 1 GiB

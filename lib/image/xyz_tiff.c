@@ -98,6 +98,33 @@ static snarm_status expect(const tiff_reader *reader, const char *field, unsigne
                     field, value, expected, meaning);
 }
 
+/* Those that can hold floating point numbers; the others' decoders never see the file. */
+static snarm_status check_compression(const tiff_reader *reader) {
+    uint16_t compression = 0;
+    TIFFGetFieldDefaulted(reader->tiff, TIFFTAG_COMPRESSION, &compression);
+    switch (compression) {
+    case COMPRESSION_NONE:
+    case COMPRESSION_LZW:
+    case COMPRESSION_ADOBE_DEFLATE:
+    case COMPRESSION_DEFLATE:
+    case COMPRESSION_PACKBITS:
+    case COMPRESSION_LZMA:
+    case COMPRESSION_ZSTD:
+    case COMPRESSION_LERC:
+        break;
+    default:
+        return sn_error(SNARM_ERROR_UNSUPPORTED,
+                        "%s: TIFF file whose compression is %u, expected none, LZW, deflate, PackBits, LZMA, "
+                        "Zstandard or LERC",
+                        reader->file->name, (unsigned)compression);
+    }
+    if (!TIFFIsCODECConfigured(compression))
+        return sn_error(SNARM_ERROR_UNSUPPORTED,
+                        "%s: TIFF file whose compression is %u, which the installed libtiff cannot read",
+                        reader->file->name, (unsigned)compression);
+    return SNARM_OK;
+}
+
 static snarm_status check_kind(tiff_reader *reader) {
     TIFF *tiff = reader->tiff;
     uint16_t samples = 0, bits = 0, format = 0, planes = 0, orientation = 0;
@@ -118,6 +145,7 @@ static snarm_status check_kind(tiff_reader *reader) {
     SN_TRY(expect(reader, "bits of a sample", bits, SAMPLE_BITS, ""));
     SN_TRY(expect(reader, "orientation", orientation, ORIENTATION_TOPLEFT, " (rows from the top)"));
     SN_TRY(expect(reader, "number of layers", depth, 1, ""));
+    SN_TRY(check_compression(reader));
     reader->separate = planes == PLANARCONFIG_SEPARATE;
     if (!reader->separate)
         SN_TRY(expect(reader, "arrangement of channels", planes, PLANARCONFIG_CONTIG, " or 2"));

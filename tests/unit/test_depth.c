@@ -183,6 +183,11 @@ START_TEST(refuses_other_pictures) {
     kind = usual;
     kind.orientation = ORIENTATION_BOTLEFT;
     refuses(&kind, "orientation is 4, expected 1 (rows from the top)");
+    if (TIFFIsCODECConfigured(COMPRESSION_PIXARLOG)) {
+        kind = usual;
+        kind.compression = COMPRESSION_PIXARLOG;
+        refuses(&kind, "compression is 32909, expected none, LZW");
+    }
 }
 END_TEST
 
