@@ -51,9 +51,10 @@ static snarm_status read_quoted(csv_cursor *cursor, char **cut) {
                 *cut = to;
                 if (ends_field(cursor))
                     return SNARM_OK;
-                return sn_error(SNARM_ERROR_FORMAT,
-                                "%s: line %zu: '%c' follows closing quotes, expected a comma or the line's end",
-                                cursor->path, cursor->line, *cursor->at);
+                return sn_error(
+                    SNARM_ERROR_FORMAT,
+                    "%s: line %zu: '%c' follows closing quotes, expected a comma or the line's end",
+                    cursor->path, cursor->line, *cursor->at);
             }
         }
         *to++ = *cursor->at;
@@ -84,8 +85,8 @@ static snarm_status read_line(csv_cursor *cursor, csv_line *line) {
         return SNARM_OK;
     for (bool more = true; more;) {
         if (line->count == FIELDS_MAX)
-            return sn_error(SNARM_ERROR_FORMAT, "%s: line %zu: more than %d fields", cursor->path, cursor->line,
-                            (int)FIELDS_MAX);
+            return sn_error(SNARM_ERROR_FORMAT, "%s: line %zu: more than %d fields", cursor->path,
+                            cursor->line, (int)FIELDS_MAX);
         char *cut = NULL;
         line->fields[line->count++] = cursor->at;
         SN_TRY(*cursor->at == '"' ? read_quoted(cursor, &cut) : read_plain(cursor, &cut));
@@ -118,9 +119,11 @@ static snarm_status find_columns(const sn_csv *csv, const csv_line *header, size
 
 static snarm_status add_row(sn_csv *csv, const csv_line *line, const size_t *places) {
     if (csv->rows == csv->capacity) {
-        size_t capacity = csv->capacity == 0 ? 256 : 2 * csv->capacity, row = csv->columns * sizeof *csv->fields;
+        size_t capacity = csv->capacity == 0 ? 256 : 2 * csv->capacity,
+               row = csv->columns * sizeof *csv->fields;
         SN_TRY(sn_resize(&csv->fields, csv->rows * row, capacity, row, csv->path));
-        SN_TRY(sn_resize(&csv->lines, csv->rows * sizeof *csv->lines, capacity, sizeof *csv->lines, csv->path));
+        SN_TRY(
+            sn_resize(&csv->lines, csv->rows * sizeof *csv->lines, capacity, sizeof *csv->lines, csv->path));
         csv->capacity = capacity;
     }
     for (size_t c = 0; c < csv->columns; c++)
@@ -177,6 +180,6 @@ snarm_status sn_csv_error(const sn_csv *csv, size_t row, size_t column, const ch
     va_start(values, expected);
     vsnprintf(text, sizeof text, expected, values);
     va_end(values);
-    return sn_error(SNARM_ERROR_FORMAT, "%s: line %zu: %s is '%.200s', expected %s", csv->path, csv->lines[row],
-                    csv->names[column], sn_csv_field(csv, row, column), text);
+    return sn_error(SNARM_ERROR_FORMAT, "%s: line %zu: %s is '%.200s', expected %s", csv->path,
+                    csv->lines[row], csv->names[column], sn_csv_field(csv, row, column), text);
 }

@@ -13,7 +13,8 @@ static const char *const depth_endings[] = {".tiff", ".tif", ".TIFF", ".TIF", NU
 enum { ENDING_MAX = sizeof "_mask.png" };
 
 /* The first that is a file; NULL for none. */
-static snarm_status find_beside(char **out, const char *name, const char *folder, const char *const *endings) {
+static snarm_status find_beside(char **out, const char *name, const char *folder,
+                                const char *const *endings) {
     size_t stem = (size_t)(strrchr(name, '.') - name);
     size_t size = strlen(folder) + 1 + stem + ENDING_MAX;
     SN_TRY(sn_alloc(out, size, 1, "path"));
@@ -32,8 +33,8 @@ snarm_status sn_find_mask(char **mask, const snarm_dataset *set, const char *ima
     SN_TRY(find_beside(mask, name, masks, mask_endings));
     if (*mask != NULL || set->allow_missing_masks)
         return SNARM_OK;
-    return sn_error(SNARM_ERROR_FORMAT, "%s: the defective image has no mask, expected %s/%.*s_mask.png", image,
-                    masks, (int)(strrchr(name, '.') - name), name);
+    return sn_error(SNARM_ERROR_FORMAT, "%s: the defective image has no mask, expected %s/%.*s_mask.png",
+                    image, masks, (int)(strrchr(name, '.') - name), name);
 }
 
 static snarm_status find_depth(char **depth, const char *image, const char *name, const char *depths) {
@@ -66,7 +67,8 @@ snarm_status sn_image_folder_add(const snarm_dataset *set, sn_category *category
     sn_names files = {NULL, 0, 0};
     snarm_status status = sn_folder_read(from->folder, NULL, &files, sn_loadable_suffixes);
     for (size_t i = 0; status == SNARM_OK && i < files.count; i++)
-        status = add_image(set, category, from->fixed_split ? sn_fixed_split(i) : split, from, files.items[i]);
+        status =
+            add_image(set, category, from->fixed_split ? sn_fixed_split(i) : split, from, files.items[i]);
     sn_names_release(&files);
     return status;
 }

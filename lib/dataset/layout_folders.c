@@ -29,10 +29,11 @@ static snarm_status check_defects(const sn_category *category, const char *path)
     for (size_t i = 0; i < test->count; i++)
         if (test->samples[i].anomalous)
             return SNARM_OK;
-    return sn_error(SNARM_ERROR_FORMAT,
-                    "%s: no defective image (.png, .jpg, .jpeg, .bmp) in the folders beside good, at least one "
-                    "expected",
-                    path);
+    return sn_error(
+        SNARM_ERROR_FORMAT,
+        "%s: no defective image (.png, .jpg, .jpeg, .bmp) in the folders beside good, at least one "
+        "expected",
+        path);
 }
 
 snarm_status sn_layout_folders_read(const snarm_dataset *set, sn_category *category, const char *path) {

@@ -30,7 +30,8 @@ static snarm_status join(char **out, const char *folder, const char *name, const
 
 /* The images of one kind, of a split's folder. */
 static snarm_status read_kind(const snarm_dataset *set, sn_category *category, snarm_split split,
-                              const tree *form, const char *path, const char *split_folder, const char *kind) {
+                              const tree *form, const char *path, const char *split_folder,
+                              const char *kind) {
     bool normal = strcmp(kind, form->normal) == 0;
     char *images = NULL, *masks = NULL, *depths = NULL;
     snarm_status status;

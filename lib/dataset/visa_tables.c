@@ -166,8 +166,9 @@ snarm_status sn_visa_split_entries(sn_visa_entries *out, const sn_visa_split *sp
         SN_TRY(add(out, &entry));
     }
     if (out->count == 0)
-        return sn_error(SNARM_ERROR_FORMAT, "%s: no line whose object is '%s', as the category's folder is named",
-                        table->path, name);
+        return sn_error(SNARM_ERROR_FORMAT,
+                        "%s: no line whose object is '%s', as the category's folder is named", table->path,
+                        name);
     return sort(out, table);
 }
 

@@ -1,4 +1,5 @@
-/* The tables that come with VisA: which images there are, what is wrong with them, and which are to train with. */
+/* The tables that come with VisA: which images there are, what is wrong with them, and which are to train
+ * with. */
 #ifndef SN_DATASET_VISA_TABLES_H
 #define SN_DATASET_VISA_TABLES_H
 
@@ -21,8 +22,9 @@ typedef struct sn_visa_entries {
     size_t count, capacity;
 } sn_visa_entries;
 
-/* What CATEGORY/image_anno.csv says of each image; *found is false, and nothing added, where there is none. The split
- * is the fixed one of sn_fixed_split. Sorted by image, none of them twice. Released also after a failure. */
+/* What CATEGORY/image_anno.csv says of each image; *found is false, and nothing added, where there is none.
+ * The split is the fixed one of sn_fixed_split. Sorted by image, none of them twice. Released also after a
+ * failure. */
 snarm_status sn_visa_annotations(sn_visa_entries *out, bool *found, const char *path, const char *name);
 /* The rows of one category in the table of splits, in the same way; every kind of defect is "anomaly". */
 snarm_status sn_visa_split_entries(sn_visa_entries *out, const sn_visa_split *split, const char *name);

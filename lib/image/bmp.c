@@ -1,4 +1,5 @@
-/* BMP files to pictures: uncompressed ones with a palette of up to 256 colours, or with 24 or 32 bits a pixel. */
+/* BMP files to pictures: uncompressed ones with a palette of up to 256 colours, or with 24 or 32 bits a
+ * pixel. */
 #include "image/decode.h"
 
 #include "core/status.h"
@@ -55,8 +56,8 @@ static snarm_status check_masks(const sn_image_file *file) {
 }
 
 static snarm_status check_kind(const bmp_header *header, const sn_image_file *file) {
-    bool plain = header->compression == PLAIN &&
-                 (header->bits == 8 || header->bits == 24 || header->bits == 32);
+    bool plain =
+        header->compression == PLAIN && (header->bits == 8 || header->bits == 24 || header->bits == 32);
     bool masks = header->compression == WITH_MASKS && header->bits == 32;
     if (!plain && !masks)
         return sn_error(SNARM_ERROR_UNSUPPORTED,
@@ -165,12 +166,12 @@ static snarm_status read_rows(snarm_image *out, const bmp_palette *palette, cons
 }
 
 snarm_status sn_bmp_decode(snarm_image *out, const sn_image_file *file) {
-    bmp_header header;
+    bmp_header header = {.size = 0};
     SN_TRY(read_header(&header, file));
     bmp_palette palette = {.grey = false};
     if (header.bits == 8)
         read_palette(&palette, &header, file);
-    snarm_image image;
+    snarm_image image = {.pixels = NULL};
     SN_TRY(sn_image_allocate(&image, (int32_t)header.width, (int32_t)header.height,
                              palette.grey ? SNARM_GREY8 : SNARM_RGB8, file->name));
     snarm_status status = read_rows(&image, &palette, &header, file);

@@ -1,5 +1,5 @@
-/* libtiff reads from memory, with its own limit on memory and handlers of this file's own: since version 4.5 these
- * belong to the open file, so that nothing is printed and nobody else's handlers change. */
+/* libtiff reads from memory, with its own limit on memory and handlers of this file's own: since version 4.5
+ * these belong to the open file, so that nothing is printed and nobody else's handlers change. */
 #include "image/xyz_tiff.h"
 
 #include "core/memory.h"
@@ -56,7 +56,8 @@ static tmsize_t on_write(thandle_t handle, void *from, tmsize_t count) {
 static toff_t on_seek(thandle_t handle, toff_t offset, int whence) {
     tiff_reader *reader = handle;
     uint64_t base = whence == SEEK_CUR ? reader->position : whence == SEEK_END ? reader->file->size : 0;
-    reader->position = base + offset; /* wraps as the arithmetic of libtiff's offsets does; reads are checked */
+    reader->position =
+        base + offset; /* wraps as the arithmetic of libtiff's offsets does; reads are checked */
     return reader->position;
 }
 
@@ -84,8 +85,8 @@ static snarm_status open_tiff(tiff_reader *reader) {
     TIFFOpenOptionsSetErrorHandlerExtR(options, on_error, reader);
     TIFFOpenOptionsSetWarningHandlerExtR(options, on_warning, reader);
     /* "m": read through the functions only. */
-    reader->tiff = TIFFClientOpenExt("TIFF", "rm", reader, on_read, on_write, on_seek, on_close, on_size, NULL,
-                                     NULL, options);
+    reader->tiff = TIFFClientOpenExt("TIFF", "rm", reader, on_read, on_write, on_seek, on_close, on_size,
+                                     NULL, NULL, options);
     TIFFOpenOptionsFree(options);
     return reader->tiff != NULL ? SNARM_OK : broken(reader);
 }
@@ -94,8 +95,8 @@ static snarm_status expect(const tiff_reader *reader, const char *field, unsigne
                            const char *meaning) {
     if (value == expected)
         return SNARM_OK;
-    return sn_error(SNARM_ERROR_UNSUPPORTED, "%s: TIFF file whose %s is %u, expected %u%s", reader->file->name,
-                    field, value, expected, meaning);
+    return sn_error(SNARM_ERROR_UNSUPPORTED, "%s: TIFF file whose %s is %u, expected %u%s",
+                    reader->file->name, field, value, expected, meaning);
 }
 
 /* Those that can hold floating point numbers; the others' decoders never see the file. */
@@ -140,12 +141,12 @@ static snarm_status check_kind(tiff_reader *reader) {
     TIFFGetFieldDefaulted(tiff, TIFFTAG_PLANARCONFIG, &planes);
     TIFFGetFieldDefaulted(tiff, TIFFTAG_ORIENTATION, &orientation);
     TIFFGetFieldDefaulted(tiff, TIFFTAG_IMAGEDEPTH, &depth);
+    SN_TRY(check_compression(reader));
     SN_TRY(expect(reader, "number of channels", samples, CHANNELS, " (x, y, z)"));
     SN_TRY(expect(reader, "sample format", format, SAMPLEFORMAT_IEEEFP, " (floating point)"));
     SN_TRY(expect(reader, "bits of a sample", bits, SAMPLE_BITS, ""));
     SN_TRY(expect(reader, "orientation", orientation, ORIENTATION_TOPLEFT, " (rows from the top)"));
     SN_TRY(expect(reader, "number of layers", depth, 1, ""));
-    SN_TRY(check_compression(reader));
     reader->separate = planes == PLANARCONFIG_SEPARATE;
     if (!reader->separate)
         SN_TRY(expect(reader, "arrangement of channels", planes, PLANARCONFIG_CONTIG, " or 2"));
@@ -158,7 +159,8 @@ static uint64_t bytes_of(const tiff_reader *reader, uint32_t width, uint32_t row
 }
 
 /* libtiff counts otherwise for some kinds of colour; then the bytes are not the samples expected. */
-static snarm_status check_size(const tiff_reader *reader, const char *what, uint64_t size, uint64_t expected) {
+static snarm_status check_size(const tiff_reader *reader, const char *what, uint64_t size,
+                               uint64_t expected) {
     if (size == expected)
         return SNARM_OK;
     return sn_error(SNARM_ERROR_UNSUPPORTED, "%s: TIFF file with %s of %llu bytes, expected %llu",
@@ -201,8 +203,8 @@ static snarm_status read_strips(tiff_reader *reader, uint16_t planes) {
             uint32_t height = rows < reader->height - top ? rows : reader->height - top;
             uint64_t bytes = bytes_of(reader, reader->width, height);
             uint32_t strip = TIFFComputeStrip(reader->tiff, top, plane);
-            SN_TRY(check_read(reader, TIFFReadEncodedStrip(reader->tiff, strip, reader->block, (tmsize_t)bytes),
-                              bytes));
+            SN_TRY(check_read(
+                reader, TIFFReadEncodedStrip(reader->tiff, strip, reader->block, (tmsize_t)bytes), bytes));
             place(reader, 0, top, reader->width, reader->width, height, plane);
         }
     return SNARM_OK;
@@ -212,8 +214,8 @@ static snarm_status read_tiles(tiff_reader *reader, uint16_t planes) {
     uint32_t width = 0, height = 0;
     if (TIFFGetField(reader->tiff, TIFFTAG_TILEWIDTH, &width) != 1 ||
         TIFFGetField(reader->tiff, TIFFTAG_TILELENGTH, &height) != 1 || width == 0 || height == 0)
-        return sn_error(SNARM_ERROR_FORMAT, "%s: broken TIFF file: tiles of %u x %u pixels", reader->file->name,
-                        (unsigned)width, (unsigned)height);
+        return sn_error(SNARM_ERROR_FORMAT, "%s: broken TIFF file: tiles of %u x %u pixels",
+                        reader->file->name, (unsigned)width, (unsigned)height);
     SN_TRY(sn_image_check_limits(reader->file, width, height));
     uint64_t bytes = bytes_of(reader, width, height);
     SN_TRY(check_size(reader, "tiles", TIFFTileSize64(reader->tiff), bytes));
@@ -222,11 +224,11 @@ static snarm_status read_tiles(tiff_reader *reader, uint16_t planes) {
         for (uint32_t top = 0; top < reader->height; top += height)
             for (uint32_t left = 0; left < reader->width; left += width) {
                 uint32_t tile = TIFFComputeTile(reader->tiff, left, top, 0, plane);
-                SN_TRY(check_read(reader,
-                                  TIFFReadEncodedTile(reader->tiff, tile, reader->block, (tmsize_t)bytes), bytes));
+                SN_TRY(check_read(
+                    reader, TIFFReadEncodedTile(reader->tiff, tile, reader->block, (tmsize_t)bytes), bytes));
                 uint32_t right = reader->width - left, below = reader->height - top;
-                place(reader, left, top, width, width < right ? width : right, height < below ? height : below,
-                      plane);
+                place(reader, left, top, width, width < right ? width : right,
+                      height < below ? height : below, plane);
             }
     return SNARM_OK;
 }

@@ -53,8 +53,8 @@ static void write_png(const char *path) {
 
 /* 24 bits a pixel, from the bottom up. */
 static void write_bmp(const char *path) {
-    uint8_t file[54 + WIDTH * HEIGHT * 3] = {'B', 'M', [10] = 54, [14] = 40, [18] = WIDTH, [22] = HEIGHT,
-                                             [26] = 1, [28] = 24};
+    uint8_t file[54 + WIDTH * HEIGHT * 3] = {
+        'B', 'M', [10] = 54, [14] = 40, [18] = WIDTH, [22] = HEIGHT, [26] = 1, [28] = 24};
     for (int i = 0; i < WIDTH * HEIGHT * 3; i++)
         file[54 + i] = grey_of(i / 3 % WIDTH, HEIGHT - 1 - i / 3 / WIDTH);
     write_bytes(path, file, sizeof file);

@@ -83,9 +83,9 @@ static void make(bmp_file *file, const bmp_kind *kind) {
 }
 
 static const bmp_kind kinds[] = {
-    {24, 0, 40, false, false, 0}, {24, 0, 40, true, false, 0},      {32, 0, 40, false, false, 0},
-    {32, 0, 124, true, false, 0}, {32, 3, 40, false, false, 0},     {32, 3, 56, true, false, 0},
-    {32, 3, 108, false, false, 0}, {8, 0, 40, false, false, COLOURS}, {8, 0, 40, true, false, COLOURS},
+    {24, 0, 40, false, false, 0},      {24, 0, 40, true, false, 0},       {32, 0, 40, false, false, 0},
+    {32, 0, 124, true, false, 0},      {32, 3, 40, false, false, 0},      {32, 3, 56, true, false, 0},
+    {32, 3, 108, false, false, 0},     {8, 0, 40, false, false, COLOURS}, {8, 0, 40, true, false, COLOURS},
     {8, 0, 108, false, true, COLOURS}, {8, 0, 40, false, false, 0},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };

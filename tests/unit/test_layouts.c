@@ -20,35 +20,41 @@ START_TEST(reads_one_class_visa_as_mvtec) {
                                         NULL};
     set_make_all("pytorch", names);
     set_check("pytorch", SNARM_LAYOUT_MVTEC,
-          "candle train|candle/train/good/0000.JPG|good|-|-\n"
-          "candle train|candle/train/good/0001.jpg|good|-|-\n"
-          "candle test|candle/test/bad/000.JPG|bad|candle/ground_truth/bad/000.png|-\n"
-          "candle test|candle/test/good/0002.JPG|good|-|-\n");
+              "candle train|candle/train/good/0000.JPG|good|-|-\n"
+              "candle train|candle/train/good/0001.jpg|good|-|-\n"
+              "candle test|candle/test/bad/000.JPG|bad|candle/ground_truth/bad/000.png|-\n"
+              "candle test|candle/test/good/0002.JPG|good|-|-\n");
 }
 END_TEST
 
 START_TEST(reads_btad) {
-    static const char *const names[] = {"01/train/ok/0000.bmp",         "01/train/ok/0001.bmp",
-                                        "01/test/ok/0000.bmp",          "01/test/ko/0000.bmp",
-                                        "01/test/ko/0001.bmp",          "01/ground_truth/ko/0000.png",
-                                        "01/ground_truth/ko/0001.bmp",  "02/train/ok/0000.png",
-                                        "02/test/ok/0000.png",          "02/test/ko/0000.png",
-                                        "02/ground_truth/ko/0000.png",  "readme.txt",
+    static const char *const names[] = {"01/train/ok/0000.bmp",
+                                        "01/train/ok/0001.bmp",
+                                        "01/test/ok/0000.bmp",
+                                        "01/test/ko/0000.bmp",
+                                        "01/test/ko/0001.bmp",
+                                        "01/ground_truth/ko/0000.png",
+                                        "01/ground_truth/ko/0001.bmp",
+                                        "02/train/ok/0000.png",
+                                        "02/test/ok/0000.png",
+                                        "02/test/ko/0000.png",
+                                        "02/ground_truth/ko/0000.png",
+                                        "readme.txt",
                                         NULL};
     set_make_all("btad", names);
     set_check("btad", SNARM_LAYOUT_BTAD,
-          "01 train|01/train/ok/0000.bmp|good|-|-\n"
-          "01 train|01/train/ok/0001.bmp|good|-|-\n"
-          "01 test|01/test/ok/0000.bmp|good|-|-\n"
-          "01 test|01/test/ko/0000.bmp|ko|01/ground_truth/ko/0000.png|-\n"
-          "01 test|01/test/ko/0001.bmp|ko|01/ground_truth/ko/0001.bmp|-\n"
-          "02 train|02/train/ok/0000.png|good|-|-\n"
-          "02 test|02/test/ok/0000.png|good|-|-\n"
-          "02 test|02/test/ko/0000.png|ko|02/ground_truth/ko/0000.png|-\n");
+              "01 train|01/train/ok/0000.bmp|good|-|-\n"
+              "01 train|01/train/ok/0001.bmp|good|-|-\n"
+              "01 test|01/test/ok/0000.bmp|good|-|-\n"
+              "01 test|01/test/ko/0000.bmp|ko|01/ground_truth/ko/0000.png|-\n"
+              "01 test|01/test/ko/0001.bmp|ko|01/ground_truth/ko/0001.bmp|-\n"
+              "02 train|02/train/ok/0000.png|good|-|-\n"
+              "02 test|02/test/ok/0000.png|good|-|-\n"
+              "02 test|02/test/ko/0000.png|ko|02/ground_truth/ko/0000.png|-\n");
     set_check("btad/02", SNARM_LAYOUT_BTAD,
-          "02 train|train/ok/0000.png|good|-|-\n"
-          "02 test|test/ok/0000.png|good|-|-\n"
-          "02 test|test/ko/0000.png|ko|ground_truth/ko/0000.png|-\n");
+              "02 train|train/ok/0000.png|good|-|-\n"
+              "02 test|test/ok/0000.png|good|-|-\n"
+              "02 test|test/ko/0000.png|ko|ground_truth/ko/0000.png|-\n");
     set_remove("btad/01/ground_truth/ko/0001.bmp");
     set_refuse("btad", SNARM_ERROR_FORMAT, "btad/01/test/ko/0001.bmp: the defective image has no mask");
     set_make("btad-part/03/test/ok/0.bmp");
@@ -66,10 +72,10 @@ static const char *const bagel[] = {"bagel/train/good/rgb/000.png",      "bagel/
 START_TEST(reads_mvtec_3d) {
     set_make_all("3d", bagel);
     set_check("3d", SNARM_LAYOUT_MVTEC3D,
-          "bagel train|bagel/train/good/rgb/000.png|good|-|bagel/train/good/xyz/000.tiff\n"
-          "bagel test|bagel/test/crack/rgb/000.png|crack|bagel/test/crack/gt/000.png|"
-          "bagel/test/crack/xyz/000.tiff\n"
-          "bagel test|bagel/test/good/rgb/000.png|good|-|bagel/test/good/xyz/000.tiff\n");
+              "bagel train|bagel/train/good/rgb/000.png|good|-|bagel/train/good/xyz/000.tiff\n"
+              "bagel test|bagel/test/crack/rgb/000.png|crack|bagel/test/crack/gt/000.png|"
+              "bagel/test/crack/xyz/000.tiff\n"
+              "bagel test|bagel/test/good/rgb/000.png|good|-|bagel/test/good/xyz/000.tiff\n");
     /* A depth picture of another kind shows when it is loaded. */
     snarm_depth depth;
     ck_fails(snarm_depth_load(&depth, scratch_file("3d/bagel/test/crack/gt/000.png"), NULL),
@@ -80,42 +86,40 @@ START_TEST(reads_mvtec_3d) {
 #endif
     set_remove("3d/bagel/test/crack/xyz/000.tiff");
     set_refuse("3d", SNARM_ERROR_FORMAT,
-           "3d/bagel/test/crack/rgb/000.png: the image has no depth picture, expected");
+               "3d/bagel/test/crack/rgb/000.png: the image has no depth picture, expected");
     ck_assert_ptr_nonnull(strstr(snarm_last_error(), "3d/bagel/test/crack/xyz/000.tiff"));
     set_remove("3d/bagel/test/crack/xyz");
     set_remove("3d/bagel/test/crack/gt/000.png");
     set_refuse("3d", SNARM_ERROR_FORMAT, "3d/bagel/test/crack/rgb/000.png: the defective image has no mask");
-    set_check_maskless("3d",
-                        "bagel train|bagel/train/good/rgb/000.png|good|-|bagel/train/good/xyz/000.tiff\n"
-                        "bagel test|bagel/test/crack/rgb/000.png|crack|-|-\n"
-                        "bagel test|bagel/test/good/rgb/000.png|good|-|bagel/test/good/xyz/000.tiff\n");
+    set_check_maskless("3d", "bagel train|bagel/train/good/rgb/000.png|good|-|bagel/train/good/xyz/000.tiff\n"
+                             "bagel test|bagel/test/crack/rgb/000.png|crack|-|-\n"
+                             "bagel test|bagel/test/good/rgb/000.png|good|-|bagel/test/good/xyz/000.tiff\n");
 }
 END_TEST
 
 START_TEST(reads_plain_folders) {
-    static const char *const names[] = {"bolt/good/0.png",  "bolt/good/1.PNG", "bolt/good/2.bmp",
-                                        "bolt/good/3.jpg",  "bolt/good/4.png", "bolt/good/5.png",
-                                        "bolt/good/6.png",  "bolt/bent/0.png", "bolt/zigzag/1.jpeg",
-                                        "bolt/empty/",      "bolt/notes.txt",  "nut/good/0.png",
-                                        "nut/broken/a.png", "nut/broken/b.png", NULL};
-    static const char *const masks[] = {"nut/ground_truth/broken/a_mask.png",
-                                        "nut/ground_truth/broken/b.bmp", NULL};
+    static const char *const names[] = {
+        "bolt/good/0.png", "bolt/good/1.PNG", "bolt/good/2.bmp",  "bolt/good/3.jpg",    "bolt/good/4.png",
+        "bolt/good/5.png", "bolt/good/6.png", "bolt/bent/0.png",  "bolt/zigzag/1.jpeg", "bolt/empty/",
+        "bolt/notes.txt",  "nut/good/0.png",  "nut/broken/a.png", "nut/broken/b.png",   NULL};
+    static const char *const masks[] = {"nut/ground_truth/broken/a_mask.png", "nut/ground_truth/broken/b.bmp",
+                                        NULL};
     set_make_all("plain", names);
     set_check("plain/bolt", SNARM_LAYOUT_FOLDERS,
-          "bolt train|good/0.png|good|-|-\n"
-          "bolt train|good/1.PNG|good|-|-\n"
-          "bolt train|good/3.jpg|good|-|-\n"
-          "bolt train|good/4.png|good|-|-\n"
-          "bolt train|good/6.png|good|-|-\n"
-          "bolt test|bent/0.png|bent|-|-\n"
-          "bolt test|good/2.bmp|good|-|-\n"
-          "bolt test|good/5.png|good|-|-\n"
-          "bolt test|zigzag/1.jpeg|zigzag|-|-\n");
+              "bolt train|good/0.png|good|-|-\n"
+              "bolt train|good/1.PNG|good|-|-\n"
+              "bolt train|good/3.jpg|good|-|-\n"
+              "bolt train|good/4.png|good|-|-\n"
+              "bolt train|good/6.png|good|-|-\n"
+              "bolt test|bent/0.png|bent|-|-\n"
+              "bolt test|good/2.bmp|good|-|-\n"
+              "bolt test|good/5.png|good|-|-\n"
+              "bolt test|zigzag/1.jpeg|zigzag|-|-\n");
     set_make_all("plain", masks);
     set_check("plain/nut", SNARM_LAYOUT_FOLDERS,
-          "nut train|good/0.png|good|-|-\n"
-          "nut test|broken/a.png|broken|ground_truth/broken/a_mask.png|-\n"
-          "nut test|broken/b.png|broken|ground_truth/broken/b.bmp|-\n");
+              "nut train|good/0.png|good|-|-\n"
+              "nut test|broken/a.png|broken|ground_truth/broken/a_mask.png|-\n"
+              "nut test|broken/b.png|broken|ground_truth/broken/b.bmp|-\n");
     snarm_dataset *set;
     ck_ok(snarm_dataset_open(&set, scratch_file("plain"), NULL));
     ck_assert_uint_eq(snarm_dataset_category_count(set), 2);
@@ -123,16 +127,16 @@ START_TEST(reads_plain_folders) {
     /* With a folder of masks, each defective image has one. */
     set_remove("plain/nut/ground_truth/broken/b.bmp");
     set_refuse("plain", SNARM_ERROR_FORMAT, "nut/broken/b.png: the defective image has no mask");
-    set_check_maskless("plain/nut",
-                        "nut train|good/0.png|good|-|-\n"
-                        "nut test|broken/a.png|broken|ground_truth/broken/a_mask.png|-\n"
-                        "nut test|broken/b.png|broken|-|-\n");
+    set_check_maskless("plain/nut", "nut train|good/0.png|good|-|-\n"
+                                    "nut test|broken/a.png|broken|ground_truth/broken/a_mask.png|-\n"
+                                    "nut test|broken/b.png|broken|-|-\n");
     set_make("bare/good/0.png");
     set_make("bare/bad/");
     set_refuse("bare", SNARM_ERROR_FORMAT, "bare: no defective image");
     set_make("bare-good/good/");
     set_make("bare-good/bad/0.png");
-    set_refuse("bare-good", SNARM_ERROR_FORMAT, "bare-good: no image (.png, .jpg, .jpeg, .bmp) to train with");
+    set_refuse("bare-good", SNARM_ERROR_FORMAT,
+               "bare-good: no image (.png, .jpg, .jpeg, .bmp) to train with");
 }
 END_TEST
 

@@ -8,12 +8,16 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const candle[] = {
-    "candle/Data/Images/Normal/0000.JPG", "candle/Data/Images/Normal/0001.JPG",
-    "candle/Data/Images/Normal/0002.JPG", "candle/Data/Images/Normal/0003.JPG",
-    "candle/Data/Images/Anomaly/000.JPG", "candle/Data/Images/Anomaly/001.jpg",
-    "candle/Data/Masks/Anomaly/000.png",  "candle/Data/Masks/Anomaly/001.png",
-    "LICENSE-DATASET",                    NULL};
+static const char *const candle[] = {"candle/Data/Images/Normal/0000.JPG",
+                                     "candle/Data/Images/Normal/0001.JPG",
+                                     "candle/Data/Images/Normal/0002.JPG",
+                                     "candle/Data/Images/Normal/0003.JPG",
+                                     "candle/Data/Images/Anomaly/000.JPG",
+                                     "candle/Data/Images/Anomaly/001.jpg",
+                                     "candle/Data/Masks/Anomaly/000.png",
+                                     "candle/Data/Masks/Anomaly/001.png",
+                                     "LICENSE-DATASET",
+                                     NULL};
 
 static const char annotations[] = "image,label,mask\r\n"
                                   "candle/Data/Images/Normal/0003.JPG,normal,\r\n"
@@ -63,20 +67,21 @@ START_TEST(reads_visa) {
              "candle train|candle/Data/Images/Normal/0002.JPG|good|-|-\n",
              kinds, "candle test|candle/Data/Images/Normal/0001.JPG|good|-|-\n", melted);
     set_check("visa", SNARM_LAYOUT_VISA, expected);
-    set_check("visa/candle", SNARM_LAYOUT_VISA,
-          "candle train|Data/Images/Normal/0000.JPG|good|-|-\n"
-          "candle train|Data/Images/Normal/0002.JPG|good|-|-\n"
-          "candle test|Data/Images/Anomaly/001.jpg|chunk missing|Data/Masks/Anomaly/001.png|-\n"
-          "candle test|Data/Images/Normal/0001.JPG|good|-|-\n"
-          "candle test|Data/Images/Anomaly/000.JPG|wax melted, \"much\" of it|Data/Masks/Anomaly/000.png|-\n");
+    set_check(
+        "visa/candle", SNARM_LAYOUT_VISA,
+        "candle train|Data/Images/Normal/0000.JPG|good|-|-\n"
+        "candle train|Data/Images/Normal/0002.JPG|good|-|-\n"
+        "candle test|Data/Images/Anomaly/001.jpg|chunk missing|Data/Masks/Anomaly/001.png|-\n"
+        "candle test|Data/Images/Normal/0001.JPG|good|-|-\n"
+        "candle test|Data/Images/Anomaly/000.JPG|wax melted, \"much\" of it|Data/Masks/Anomaly/000.png|-\n");
     /* Without annotations, every defect is an anomaly. */
     set_remove("visa/candle/image_anno.csv");
     set_check("visa/candle", SNARM_LAYOUT_VISA,
-          "candle train|Data/Images/Normal/0000.JPG|good|-|-\n"
-          "candle train|Data/Images/Normal/0002.JPG|good|-|-\n"
-          "candle test|Data/Images/Anomaly/000.JPG|anomaly|Data/Masks/Anomaly/000.png|-\n"
-          "candle test|Data/Images/Anomaly/001.jpg|anomaly|Data/Masks/Anomaly/001.png|-\n"
-          "candle test|Data/Images/Normal/0001.JPG|good|-|-\n");
+              "candle train|Data/Images/Normal/0000.JPG|good|-|-\n"
+              "candle train|Data/Images/Normal/0002.JPG|good|-|-\n"
+              "candle test|Data/Images/Anomaly/000.JPG|anomaly|Data/Masks/Anomaly/000.png|-\n"
+              "candle test|Data/Images/Anomaly/001.jpg|anomaly|Data/Masks/Anomaly/001.png|-\n"
+              "candle test|Data/Images/Normal/0001.JPG|good|-|-\n");
 }
 END_TEST
 
@@ -95,12 +100,14 @@ START_TEST(refuses_hostile_split_tables) {
     set_make("hostile/secret.png");
     refuse_split("candle,train,normal,candle/../../secret.png,",
                  "line 2: image is 'candle/../../secret.png', expected a path below");
-    refuse_split("candle,train,normal,/etc/passwd.png,", "line 2: image is '/etc/passwd.png', expected a path");
+    refuse_split("candle,train,normal,/etc/passwd.png,",
+                 "line 2: image is '/etc/passwd.png', expected a path");
     refuse_split("candle,train,normal,candle//a.png,", "image is 'candle//a.png', expected a path below");
     refuse_split("candle,train,normal,candle/./a.png,", "expected a path below");
     refuse_split("candle,train,normal,candle/Data/..,", "expected a path below");
     refuse_split("candle,train,normal,,", "image is '', expected a path below");
-    refuse_split("candle,train,normal,secret.png,", "image is 'secret.png', expected a path that begins with 'candle/'");
+    refuse_split("candle,train,normal,secret.png,",
+                 "image is 'secret.png', expected a path that begins with 'candle/'");
     refuse_split("candle,train,normal,candle/Data/x.txt,", "expected an image (.png");
     refuse_split("candle,train,normal,candle/Data/Images/Normal/9.JPG,",
                  "line 2: image is 'candle/Data/Images/Normal/9.JPG', expected a file, but");
@@ -137,7 +144,8 @@ START_TEST(refuses_hostile_split_tables) {
     set_refuse("hostile", SNARM_ERROR_FORMAT, "line 1: column 'mask' is there 2 times, expected once");
     set_make_text("hostile/split_csv/1cls.csv", "");
     set_refuse("hostile", SNARM_ERROR_FORMAT, "column 'image' is there 0 times");
-    set_make_text("hostile/split_csv/1cls.csv", "object,split,label,image,mask\npcb1,train,normal,pcb1/a.JPG,\n");
+    set_make_text("hostile/split_csv/1cls.csv",
+                  "object,split,label,image,mask\npcb1,train,normal,pcb1/a.JPG,\n");
     set_refuse("hostile", SNARM_ERROR_FORMAT, "1cls.csv: no line whose object is 'candle'");
     FILE *large = fopen(scratch_file("hostile/split_csv/1cls.csv"), "wb");
     ck_assert_ptr_nonnull(large);
@@ -172,32 +180,38 @@ static void refuse_annotation(const char *line, const char *words) {
 
 START_TEST(refuses_hostile_annotations) {
     set_make_all("annotated", candle);
-    refuse_annotation(",candle/Data/../../a.JPG,,normal", "line 2: image is 'candle/Data/../../a.JPG', expected a path");
-    refuse_annotation(",candle/Data/Images/Normal/0000.JPG,,", "line 2: label is '', expected normal or a kind");
-    refuse_annotation(",candle/Data/Images/Normal/0000.JPG,,good", "line 2: label is 'good', expected normal or");
+    refuse_annotation(",candle/Data/../../a.JPG,,normal",
+                      "line 2: image is 'candle/Data/../../a.JPG', expected a path");
+    refuse_annotation(",candle/Data/Images/Normal/0000.JPG,,",
+                      "line 2: label is '', expected normal or a kind");
+    refuse_annotation(",candle/Data/Images/Normal/0000.JPG,,good",
+                      "line 2: label is 'good', expected normal or");
     refuse_annotation(",candle/Data/Images/Anomaly/000.JPG,,bent", "line 2: mask is '', expected the path");
-    refuse_annotation(",candle/Data/Images/Normal/0000.JPG,,normal\n,candle/Data/Images/Normal/0000.JPG,,normal",
-                      "line 3: image is 'candle/Data/Images/Normal/0000.JPG', expected each image once");
+    refuse_annotation(
+        ",candle/Data/Images/Normal/0000.JPG,,normal\n,candle/Data/Images/Normal/0000.JPG,,normal",
+        "line 3: image is 'candle/Data/Images/Normal/0000.JPG', expected each image once");
     refuse_annotation(",candle/none.JPG,,normal", "line 2: image is 'candle/none.JPG', expected a file, but");
     /* Columns in another order, a mark of UTF-8, and one that nobody asked for. */
     set_make_text("annotated/candle/image_anno.csv",
-              "\xef\xbb\xbf"
-              "mask,image,other,label\n"
-              ",candle/Data/Images/Normal/0000.JPG,\"a,b\",normal\n"
-              "candle/Data/Masks/Anomaly/000.png,candle/Data/Images/Anomaly/000.JPG,,\"bent\"\n");
+                  "\xef\xbb\xbf"
+                  "mask,image,other,label\n"
+                  ",candle/Data/Images/Normal/0000.JPG,\"a,b\",normal\n"
+                  "candle/Data/Masks/Anomaly/000.png,candle/Data/Images/Anomaly/000.JPG,,\"bent\"\n");
     set_check("annotated", SNARM_LAYOUT_VISA,
-          "candle train|candle/Data/Images/Normal/0000.JPG|good|-|-\n"
-          "candle test|candle/Data/Images/Anomaly/000.JPG|bent|candle/Data/Masks/Anomaly/000.png|-\n");
+              "candle train|candle/Data/Images/Normal/0000.JPG|good|-|-\n"
+              "candle test|candle/Data/Images/Anomaly/000.JPG|bent|candle/Data/Masks/Anomaly/000.png|-\n");
     set_remove("annotated/candle/Data/Masks/Anomaly/000.png");
     set_refuse("annotated", SNARM_ERROR_FORMAT, "image_anno.csv: line 3: mask is");
     set_check_maskless("annotated", "candle train|candle/Data/Images/Normal/0000.JPG|good|-|-\n"
-                                     "candle test|candle/Data/Images/Anomaly/000.JPG|bent|-|-\n");
+                                    "candle test|candle/Data/Images/Anomaly/000.JPG|bent|-|-\n");
     /* The two tables must agree. */
     set_make("annotated/candle/Data/Masks/Anomaly/000.png");
     set_make_text("annotated/split_csv/1cls.csv", table);
-    set_make_text("annotated/candle/image_anno.csv",
-              "image,label,mask\ncandle/Data/Images/Normal/0000.JPG,bent,candle/Data/Masks/Anomaly/001.png\n");
-    set_refuse("annotated", SNARM_ERROR_FORMAT, "1cls.csv: line 3: label is 'normal', expected anomaly, as in line 2 of");
+    set_make_text(
+        "annotated/candle/image_anno.csv",
+        "image,label,mask\ncandle/Data/Images/Normal/0000.JPG,bent,candle/Data/Masks/Anomaly/001.png\n");
+    set_refuse("annotated", SNARM_ERROR_FORMAT,
+               "1cls.csv: line 3: label is 'normal', expected anomaly, as in line 2 of");
 }
 END_TEST
 
