@@ -40,8 +40,8 @@ typedef struct snarm_image_options {
 SNARM_API void snarm_image_options_init(snarm_image_options *options);
 
 /* Reads a PNG file (1 to 16 bits; grey, palette or RGB, with or without alpha, interlaced or not), a JPEG
- * file (grey, YCbCr, RGB, CMYK, YCCK; sequential or progressive) or a BMP file (uncompressed, of 8 bits with a
- * palette, 24 or 32 bits a pixel, from the bottom up or the top down), told apart by content, not by name. Grey
+ * file (grey, YCbCr, RGB, CMYK, YCCK; sequential or progressive) or a BMP file (uncompressed, of 1, 4 or 8 bits with
+ * a palette, 24 or 32 bits a pixel, from the bottom up or the top down), told apart by content, not by name. Grey
  * files (and BMP files whose palette is grey) give SNARM_GREY8, all others SNARM_RGB8, rows without
  * gaps. 16-bit samples keep their high byte; alpha and transparent colours are dropped, as the field's training pipelines do; CMYK is taken to be stored
  * inverted, as Adobe's programs write it. Colour profiles are not applied. A file that is cut anywhere, or

@@ -1,5 +1,4 @@
-/* BMP files to pictures: uncompressed ones with a palette of up to 256 colours, or with 24 or 32 bits a
- * pixel. */
+/* BMP files to pictures: uncompressed ones with a palette (1, 4 or 8 bits a pixel), or with 24 or 32 bits. */
 #include "image/decode.h"
 
 #include "core/status.h"
@@ -37,6 +36,10 @@ static uint32_t read_number(const uint8_t *bytes, int count) {
     return value;
 }
 
+static bool has_palette(const bmp_header *header) {
+    return header->bits <= 8;
+}
+
 static snarm_status ends_early(const sn_image_file *file) {
     return sn_error(SNARM_ERROR_FORMAT, "%s: broken BMP file: it ends early", file->name);
 }
@@ -56,18 +59,20 @@ static snarm_status check_masks(const sn_image_file *file) {
 }
 
 static snarm_status check_kind(const bmp_header *header, const sn_image_file *file) {
-    bool plain =
-        header->compression == PLAIN && (header->bits == 8 || header->bits == 24 || header->bits == 32);
+    bool known = has_palette(header) ? header->bits == 1 || header->bits == 4 || header->bits == 8
+                                     : header->bits == 24 || header->bits == 32;
+    bool plain = header->compression == PLAIN && known;
     bool masks = header->compression == WITH_MASKS && header->bits == 32;
     if (!plain && !masks)
-        return sn_error(SNARM_ERROR_UNSUPPORTED,
-                        "%s: BMP file of %u bits a pixel, compression %u; expected 8, 24 or 32, uncompressed",
-                        file->name, (unsigned)header->bits, (unsigned)header->compression);
+        return sn_error(
+            SNARM_ERROR_UNSUPPORTED,
+            "%s: BMP file of %u bits a pixel, compression %u; expected 1, 4, 8, 24 or 32, uncompressed",
+            file->name, (unsigned)header->bits, (unsigned)header->compression);
     if (masks)
         SN_TRY(check_masks(file));
-    if (header->bits == 8 && header->colours > COLOURS_MAX)
+    if (has_palette(header) && header->colours > 1u << header->bits)
         return sn_error(SNARM_ERROR_FORMAT, "%s: broken BMP file: palette of %u colours, at most %d expected",
-                        file->name, (unsigned)header->colours, (int)COLOURS_MAX);
+                        file->name, (unsigned)header->colours, 1 << header->bits);
     return SNARM_OK;
 }
 
@@ -78,7 +83,7 @@ static uint64_t row_bytes(const bmp_header *header) {
 /* Where palette and pixels lie: behind the header, and whole. */
 static snarm_status check_places(const bmp_header *header, const sn_image_file *file) {
     uint64_t least = header->palette;
-    if (header->bits == 8)
+    if (has_palette(header))
         least += (uint64_t)header->colours * 4;
     else if (header->compression == WITH_MASKS && header->size == HEADER_LEAST)
         least += MASKS_SIZE;
@@ -110,8 +115,8 @@ static snarm_status read_header(bmp_header *header, const sn_image_file *file) {
     header->compression = read_number(bytes + 30, 4);
     header->colours = read_number(bytes + 46, 4);
     header->palette = FILE_HEADER + (uint64_t)header->size;
-    if (header->bits == 8 && header->colours == 0)
-        header->colours = COLOURS_MAX;
+    if (has_palette(header) && header->colours == 0)
+        header->colours = 1u << header->bits;
     if (width == 0 || width >> 31 != 0 || header->height == 0)
         return sn_error(SNARM_ERROR_FORMAT, "%s: broken BMP file: picture of %d x %d pixels", file->name,
                         (int)(int32_t)width, (int)(int32_t)height);
@@ -136,11 +141,14 @@ static void read_palette(bmp_palette *palette, const bmp_header *header, const s
 static snarm_status read_indices(snarm_image *out, const bmp_palette *palette, const bmp_header *header,
                                  const uint8_t *row, uint8_t *to, const char *name) {
     int bytes = sn_image_pixel_bytes(out->format);
-    for (int32_t x = 0; x < out->width; x++, to += bytes) {
-        if (row[x] >= header->colours)
-            return sn_error(SNARM_ERROR_FORMAT, "%s: broken BMP file: a pixel has colour %d of %u", name,
-                            (int)row[x], (unsigned)header->colours);
-        memcpy(to, palette->rgb[row[x]], (size_t)bytes);
+    size_t bits = header->bits;
+    for (size_t x = 0; x < (size_t)out->width; x++, to += bytes) {
+        /* The highest bits of a byte are the pixel on the left. */
+        unsigned index = (unsigned)row[x * bits / 8] >> (8 - bits - x * bits % 8) & ((1u << bits) - 1);
+        if (index >= header->colours)
+            return sn_error(SNARM_ERROR_FORMAT, "%s: broken BMP file: a pixel has colour %u of %u", name,
+                            index, (unsigned)header->colours);
+        memcpy(to, palette->rgb[index], (size_t)bytes);
     }
     return SNARM_OK;
 }
@@ -157,7 +165,7 @@ static snarm_status read_rows(snarm_image *out, const bmp_palette *palette, cons
     for (int32_t i = 0; i < out->height; i++, row += row_bytes(header)) {
         int32_t y = header->from_top ? i : out->height - 1 - i;
         uint8_t *to = (uint8_t *)out->owned + y * out->stride;
-        if (header->bits == 8)
+        if (has_palette(header))
             SN_TRY(read_indices(out, palette, header, row, to, file->name));
         else
             read_colours(out, (int)header->bits / 8, row, to);
@@ -169,7 +177,7 @@ snarm_status sn_bmp_decode(snarm_image *out, const sn_image_file *file) {
     bmp_header header = {.size = 0};
     SN_TRY(read_header(&header, file));
     bmp_palette palette = {.grey = false};
-    if (header.bits == 8)
+    if (has_palette(&header))
         read_palette(&palette, &header, file);
     snarm_image image = {.pixels = NULL};
     SN_TRY(sn_image_allocate(&image, (int32_t)header.width, (int32_t)header.height,

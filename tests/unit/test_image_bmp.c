@@ -19,7 +19,7 @@ typedef struct bmp_file {
 typedef struct bmp_kind {
     int bits, compression, header;
     bool from_top, grey;
-    int colours; /* in the palette's field; 0: 256 */
+    int colours; /* in the palette's field; 0: as many as the bits can tell */
 } bmp_kind;
 
 static void put(bmp_file *file, size_t at, uint32_t value, int count) {
@@ -28,21 +28,21 @@ static void put(bmp_file *file, size_t at, uint32_t value, int count) {
 }
 
 /* What the picture shows: red, green, blue of a pixel, or its colour's number. */
-static uint8_t index_of(int x, int y) {
-    return (uint8_t)((x + 2 * y) % COLOURS);
+static uint8_t index_of(const bmp_kind *kind, int x, int y) {
+    return (uint8_t)((x + 2 * y) % (kind->bits == 1 ? 2 : COLOURS));
 }
 
 static void colour_of(const bmp_kind *kind, int x, int y, uint8_t *rgb) {
-    int index = index_of(x, y);
-    rgb[0] = (uint8_t)(kind->bits == 8 ? 30 * index : 10 + 20 * x);
-    rgb[1] = (uint8_t)(kind->bits == 8 ? (kind->grey ? 30 * index : 200 - index) : 100 + y);
-    rgb[2] = (uint8_t)(kind->bits == 8 ? (kind->grey ? 30 * index : 3 * index) : 7 * (x + y));
+    int index = index_of(kind, x, y);
+    rgb[0] = (uint8_t)(kind->bits <= 8 ? 30 * index : 10 + 20 * x);
+    rgb[1] = (uint8_t)(kind->bits <= 8 ? (kind->grey ? 30 * index : 200 - index) : 100 + y);
+    rgb[2] = (uint8_t)(kind->bits <= 8 ? (kind->grey ? 30 * index : 3 * index) : 7 * (x + y));
 }
 
 static void make(bmp_file *file, const bmp_kind *kind) {
     memset(file, 0, sizeof *file);
     size_t palette = 14 + (size_t)kind->header, pixels = palette;
-    int colours = kind->bits == 8 ? (kind->colours == 0 ? 256 : kind->colours) : 0;
+    int colours = kind->bits <= 8 ? (kind->colours == 0 ? 1 << kind->bits : kind->colours) : 0;
     pixels += (size_t)colours * 4 + (kind->compression == 3 && kind->header == 40 ? 12 : 0);
     memcpy(file->bytes, "BM", 2);
     put(file, 10, (uint32_t)pixels, 4);
@@ -65,14 +65,15 @@ static void make(bmp_file *file, const bmp_kind *kind) {
         for (int c = 0; c < 3; c++)
             file->bytes[palette + (size_t)i * 4 + (size_t)c] = rgb[2 - c];
     }
-    size_t step = (size_t)kind->bits / 8, row = (WIDTH * step + 3) / 4 * 4;
+    size_t bits = (size_t)kind->bits, step = bits / 8, row = (WIDTH * bits + 31) / 32 * 4;
     for (int y = 0; y < HEIGHT; y++)
         for (int x = 0; x < WIDTH; x++) {
             int line = kind->from_top ? y : HEIGHT - 1 - y;
-            uint8_t *to = file->bytes + pixels + (size_t)line * row + (size_t)x * step, rgb[3];
+            size_t at = (size_t)x * bits;
+            uint8_t *to = file->bytes + pixels + (size_t)line * row + at / 8, rgb[3];
             colour_of(kind, x, y, rgb);
-            if (step == 1)
-                *to = index_of(x, y);
+            if (bits <= 8)
+                *to |= (uint8_t)(index_of(kind, x, y) << (8 - bits - at % 8));
             for (size_t c = 0; c < 3 && step > 1; c++)
                 to[c] = rgb[2 - c];
             if (step == 4)
@@ -86,7 +87,8 @@ static const bmp_kind kinds[] = {
     {24, 0, 40, false, false, 0},      {24, 0, 40, true, false, 0},       {32, 0, 40, false, false, 0},
     {32, 0, 124, true, false, 0},      {32, 3, 40, false, false, 0},      {32, 3, 56, true, false, 0},
     {32, 3, 108, false, false, 0},     {8, 0, 40, false, false, COLOURS}, {8, 0, 40, true, false, COLOURS},
-    {8, 0, 108, false, true, COLOURS}, {8, 0, 40, false, false, 0},
+    {8, 0, 108, false, true, COLOURS}, {8, 0, 40, false, false, 0},       {4, 0, 40, false, false, COLOURS},
+    {4, 0, 40, true, true, 0},         {1, 0, 40, false, true, 2},        {1, 0, 40, true, false, 0},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
@@ -178,7 +180,7 @@ static void refuses(size_t at, uint32_t value, int count, int kind, snarm_status
 }
 
 START_TEST(names_what_is_wrong) {
-    enum { RGB = 0, MASKS = 4, PALETTE = 7 };
+    enum { RGB = 0, MASKS = 4, PALETTE = 7, ONE_BIT = 13 };
     refuses(14, 12, 4, RGB, SNARM_ERROR_UNSUPPORTED, "header of 12 bytes, expected 40 to 124");
     refuses(14, 125, 4, RGB, SNARM_ERROR_UNSUPPORTED, "header of 125 bytes");
     refuses(18, 0, 4, RGB, SNARM_ERROR_FORMAT, "picture of 0 x 3 pixels");
@@ -189,10 +191,12 @@ START_TEST(names_what_is_wrong) {
     refuses(18, 60000, 4, RGB, SNARM_ERROR_FORMAT, "ends early");
     refuses(26, 2, 2, RGB, SNARM_ERROR_FORMAT, "2 planes, expected 1");
     refuses(28, 16, 2, RGB, SNARM_ERROR_UNSUPPORTED, "16 bits a pixel, compression 0");
-    refuses(28, 4, 2, RGB, SNARM_ERROR_UNSUPPORTED, "4 bits a pixel, compression 0");
+    refuses(28, 2, 2, RGB, SNARM_ERROR_UNSUPPORTED, "2 bits a pixel, compression 0");
+    refuses(28, 0, 2, RGB, SNARM_ERROR_UNSUPPORTED, "0 bits a pixel, compression 0");
     refuses(30, 1, 4, PALETTE, SNARM_ERROR_UNSUPPORTED, "8 bits a pixel, compression 1");
     refuses(54, 0x000000ff, 4, MASKS, SNARM_ERROR_UNSUPPORTED, "colour masks 000000ff");
     refuses(46, 257, 4, PALETTE, SNARM_ERROR_FORMAT, "palette of 257 colours, at most 256");
+    refuses(46, 3, 4, ONE_BIT, SNARM_ERROR_FORMAT, "palette of 3 colours, at most 2");
     refuses(46, 6, 4, PALETTE, SNARM_ERROR_FORMAT, "a pixel has colour 6 of 6");
     refuses(10, 53, 4, RGB, SNARM_ERROR_FORMAT, "its pixels begin at byte 53, expected 54 or later");
     refuses(10, 65, 4, MASKS, SNARM_ERROR_FORMAT, "begin at byte 65, expected 66");
@@ -221,7 +225,7 @@ START_TEST(reads_masks) {
     ck_ok(snarm_mask_load_full(&mask, path));
     for (int y = 0; y < HEIGHT; y++)
         for (int x = 0; x < WIDTH; x++)
-            ck_assert_int_eq(mask.pixels[y * mask.stride + x], index_of(x, y) > 0);
+            ck_assert_int_eq(mask.pixels[y * mask.stride + x], index_of(&kinds[9], x, y) > 0);
     snarm_image_release(&mask);
 }
 END_TEST
