@@ -82,7 +82,7 @@ static snarm_status finish(evaluation *out, snarm_pixel_metrics *metrics, const 
                            const uint8_t *labels) {
     snarm_score_metrics image;
     snarm_pixel_metrics_result pixel = {.pixels = {.auroc = NAN, .average_precision = NAN, .f1_max = NAN},
-                                         .aupro = NAN};
+                                        .aupro = NAN};
     snarm_status status = snarm_metrics_scores(scores, labels, out->images, &image);
     if (status == SNARM_OK && metrics != NULL)
         status = snarm_pixel_metrics_finish(metrics, &pixel);

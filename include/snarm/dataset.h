@@ -45,7 +45,7 @@ typedef enum snarm_layout {
                                    CATEGORY/train/good/rgb/NAME.png           normal images to train with
                                    CATEGORY/train/good/xyz/NAME.tiff          their depth pictures
                                    CATEGORY/test/good/{rgb,xyz}/              the same to test with
-                                   CATEGORY/test/DEFECT/{rgb,xyz,gt}/         defective ones, and masks in gt */
+                                   CATEGORY/test/DEFECT/{rgb,xyz,gt}/         defective ones; masks in gt */
     SNARM_LAYOUT_BTAD = 4,    /* BTAD:
                                    CATEGORY/train/ok/NAME.bmp                 normal images to train with
                                    CATEGORY/test/{ok,ko}/NAME.bmp             normal and defective images
@@ -82,10 +82,10 @@ SNARM_API void snarm_dataset_options_init(snarm_dataset_options *options);
  *   options  NULL for defaults
  * SNARM_ERROR_ARGUMENT for a bad option or an empty path; SNARM_ERROR_IO for a folder that is missing or
  * cannot be read; SNARM_ERROR_FORMAT where the folders fit no layout or not the one asked for, a category
- * has no image to train or none to test with, a mask or depth picture is missing (the sentence names image and
- * mask), or a table is wrong (the sentence names file, line and field; paths in tables must lead below the
- * category's folder and to files that are there); SNARM_ERROR_UNSUPPORTED for a table of more than 64 MiB;
- * SNARM_ERROR_MEMORY. */
+ * has no image to train or none to test with, a mask or depth picture is missing (the sentence names image
+ * and missing file), or a table is wrong (the sentence names file, line and field; paths in tables must lead
+ * below the category's folder and to files that are there); SNARM_ERROR_UNSUPPORTED for a table of more than
+ * 64 MiB; SNARM_ERROR_MEMORY. */
 SNARM_API snarm_status snarm_dataset_open(snarm_dataset **out, const char *path,
                                           const snarm_dataset_options *options);
 
@@ -146,7 +146,7 @@ SNARM_API void snarm_image_list_destroy(snarm_image_list *list);
  * pixels with any sample above 0 are 1, all others 0; resized to resize_width x resize_height (bilinear,
  * half-pixel centres, no antialias); the middle width x height of it; 1 where the value is at least one half.
  * Small defects can vanish.
- *   path  a PNG, JPEG or BMP file, as snarm_image_load reads it (of 16-bit samples, only the high byte counts)
+ *   path  a PNG, JPEG or BMP file, as snarm_image_load reads it (of 16-bit samples, the high byte counts)
  *   how   the sizes of it; mean and std are not looked at
  *   mask  height * width bytes of the caller's, rows from the top: 0 normal, 1 defective; untouched on
  *         failure
