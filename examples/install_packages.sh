@@ -6,12 +6,12 @@
 set -eu
 
 packages="gcc libc6-dev meson ninja-build pkg-config python3 python3-pip libpng-dev libjpeg62-turbo-dev
-          libjansson-dev libmd-dev check"
+          libtiff-dev libjansson-dev libmd-dev check"
 
 if ! command -v dpkg >/dev/null || ! command -v apt-get >/dev/null; then
     echo "This is no Debian system. Install by its own means, then run again with --no-install:" >&2
     echo "  a C compiler, meson 1.0, ninja, pkg-config, python3 with pip, and the headers of libpng," >&2
-    echo "  libjpeg-turbo, jansson, libmd and check" >&2
+    echo "  libjpeg-turbo, libtiff (4.5 or later; can be left out), jansson, libmd and check" >&2
     exit 1
 fi
 

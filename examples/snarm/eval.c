@@ -38,8 +38,7 @@ static int parse(eval_arguments *a, int argc, char **argv) {
         {.name = "layout",
          .kind = OPTION_CHOICE,
          .target = &a->layout,
-         .choices = "auto|mvtec",
-         .later = "visa|mvtec3d|btad",
+         .choices = "auto|mvtec|visa|mvtec3d|btad|folders",
          .help = "of the folders; default auto"},
         {.name = "category",
          .kind = OPTION_TEXTS,
@@ -229,10 +228,25 @@ static int run_dataset(const eval_arguments *a, snarm_detector *detector, const 
     return code;
 }
 
+static snarm_layout layout_of(const char *name) {
+    static const struct {
+        const char *name;
+        snarm_layout layout;
+    } layouts[] = {{"mvtec", SNARM_LAYOUT_MVTEC},
+                   {"visa", SNARM_LAYOUT_VISA},
+                   {"mvtec3d", SNARM_LAYOUT_MVTEC3D},
+                   {"btad", SNARM_LAYOUT_BTAD},
+                   {"folders", SNARM_LAYOUT_FOLDERS}};
+    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
+        if (strcmp(name, layouts[i].name) == 0)
+            return layouts[i].layout;
+    return SNARM_LAYOUT_AUTO;
+}
+
 static int run_model(const eval_arguments *a) {
     snarm_dataset_options how;
     snarm_dataset_options_init(&how);
-    how.layout = strcmp(a->layout, "mvtec") == 0 ? SNARM_LAYOUT_MVTEC : SNARM_LAYOUT_AUTO;
+    how.layout = layout_of(a->layout);
     snarm_detector_options options;
     snarm_detector_options_init(&options);
     options.threads = a->common.threads;

@@ -56,7 +56,7 @@ static snarm_status evaluate_sample(evaluator *run, const snarm_sample *sample, 
     double loaded = seconds_now();
     status = snarm_detector_inspect(run->detector, &image, &result, map);
     run->times.inspect[run->times.count] = seconds_now() - loaded;
-    if (status == SNARM_OK)
+    if (status == SNARM_OK && metrics != NULL)
         status = run->full_resolution ? add_full(run, metrics, sample, map, &image)
                                       : add_small(metrics, sample, map, how);
     run->times.total += seconds_now() - began;
@@ -67,12 +67,24 @@ static snarm_status evaluate_sample(evaluator *run, const snarm_sample *sample, 
     return status;
 }
 
+/* Without the truth about some defective picture's pixels there is none about the category's. */
+static bool has_masks(const evaluator *run, size_t category, size_t images) {
+    for (size_t i = 0; i < images; i++) {
+        snarm_sample sample;
+        if (snarm_dataset_sample(run->set, category, SNARM_SPLIT_TEST, i, &sample) != SNARM_OK ||
+            (sample.anomalous && sample.mask == NULL))
+            return false;
+    }
+    return true;
+}
+
 static snarm_status finish(evaluation *out, snarm_pixel_metrics *metrics, const float *scores,
                            const uint8_t *labels) {
     snarm_score_metrics image;
-    snarm_pixel_metrics_result pixel;
+    snarm_pixel_metrics_result pixel = {.pixels = {.auroc = NAN, .average_precision = NAN, .f1_max = NAN},
+                                        .aupro = NAN};
     snarm_status status = snarm_metrics_scores(scores, labels, out->images, &image);
-    if (status == SNARM_OK)
+    if (status == SNARM_OK && metrics != NULL)
         status = snarm_pixel_metrics_finish(metrics, &pixel);
     if (status != SNARM_OK)
         return status;
@@ -125,7 +137,9 @@ int evaluate_category(evaluator *run, size_t category, evaluation *out) {
     snarm_pixel_metrics *metrics = NULL;
     float *scores = must_have(calloc(out->images, sizeof *scores));
     uint8_t *labels = must_have(calloc(out->images, sizeof *labels));
-    snarm_status status = snarm_pixel_metrics_create(&metrics, &options);
+    snarm_status status = SNARM_OK;
+    if (has_masks(run, category, out->images))
+        status = snarm_pixel_metrics_create(&metrics, &options);
     if (status == SNARM_OK)
         status = evaluate_samples(run, category, out, metrics, scores, labels);
     snarm_pixel_metrics_destroy(metrics);

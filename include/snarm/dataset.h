@@ -24,17 +24,38 @@
 extern "C" {
 #endif
 
-/* How a data set's folders are laid out. Values are fixed. */
+/* How a data set's folders are laid out; docs/datasets.md shows each as a tree. Values are fixed. */
 typedef enum snarm_layout {
-    SNARM_LAYOUT_AUTO = 0,    /* found by looking at the folders */
-    SNARM_LAYOUT_MVTEC = 1,   /* MVTec AD, and any other set in this form:
+    SNARM_LAYOUT_AUTO = 0,    /* found by looking at the folders: that of the first category of any layout */
+    SNARM_LAYOUT_MVTEC = 1,   /* MVTec AD, and any other set in this form, such as VisA's one-class copies:
                                    CATEGORY/train/good/NAME.png               normal images to train with
                                    CATEGORY/test/good/NAME.png                normal images to test with
                                    CATEGORY/test/DEFECT/NAME.png              defective images to test with
                                    CATEGORY/ground_truth/DEFECT/NAME_mask.png (or NAME.png) their masks */
-    SNARM_LAYOUT_VISA = 2,    /* recognised, not read by this version */
-    SNARM_LAYOUT_MVTEC3D = 3, /* recognised, not read by this version */
-    SNARM_LAYOUT_BTAD = 4     /* recognised, not read by this version */
+    SNARM_LAYOUT_VISA = 2,    /* VisA as it is distributed:
+                                   CATEGORY/Data/Images/Normal/NAME.JPG
+                                   CATEGORY/Data/Images/Anomaly/NAME.JPG
+                                   CATEGORY/Data/Masks/Anomaly/NAME.png
+                                   CATEGORY/image_anno.csv  the kinds of defect; may be missing
+                                   split_csv/1cls.csv       which images train and which test; beside the
+                                                            categories. Where it is missing, every third
+                                                            normal image tests (the third, the sixth and so
+                                                            on in byte order) and the others train. */
+    SNARM_LAYOUT_MVTEC3D = 3, /* MVTec 3D-AD; the validation folder's images are not used:
+                                   CATEGORY/train/good/rgb/NAME.png           normal images to train with
+                                   CATEGORY/train/good/xyz/NAME.tiff          their depth pictures
+                                   CATEGORY/test/good/{rgb,xyz}/              the same to test with
+                                   CATEGORY/test/DEFECT/{rgb,xyz,gt}/         defective ones; masks in gt */
+    SNARM_LAYOUT_BTAD = 4,    /* BTAD:
+                                   CATEGORY/train/ok/NAME.bmp                 normal images to train with
+                                   CATEGORY/test/{ok,ko}/NAME.bmp             normal and defective images
+                                   CATEGORY/ground_truth/ko/NAME.png          masks, or NAME.bmp */
+    SNARM_LAYOUT_FOLDERS = 5  /* a folder of normal images and one for each kind of defect, not split; every
+                                 third normal image tests, as above, the others train:
+                                   CATEGORY/good/NAME.png
+                                   CATEGORY/DEFECT/NAME.png                   any names but ground_truth
+                                   CATEGORY/ground_truth/DEFECT/NAME_mask.png (or NAME.png) their masks;
+                                                            a category without ground_truth has no masks */
 } snarm_layout;
 
 typedef enum snarm_split {
@@ -55,13 +76,16 @@ SNARM_API void snarm_dataset_options_init(snarm_dataset_options *options);
 /* Lists a data set.
  *   out      the handle on success, NULL on failure; destroyed with snarm_dataset_destroy
  *   path     the folder that holds the categories, or one category's own folder. Other folders and files
- *            beside the categories are passed over. Images are files named .png, .jpg or .jpeg, in any case;
- *            masks are .png files. A defect's folder without images adds nothing.
+ *            beside the categories are passed over. Images are files named .png, .jpg, .jpeg or .bmp, in any
+ *            case; masks are .png or .bmp files. A defect's folder without images adds nothing. One category
+ *            of VisA is split by the table in the folder above it.
  *   options  NULL for defaults
  * SNARM_ERROR_ARGUMENT for a bad option or an empty path; SNARM_ERROR_IO for a folder that is missing or
  * cannot be read; SNARM_ERROR_FORMAT where the folders fit no layout or not the one asked for, a category
- * has no image to train or none to test with, or a mask is missing (the sentence names image and mask);
- * SNARM_ERROR_UNSUPPORTED for layouts not read by this version; SNARM_ERROR_MEMORY. */
+ * has no image to train or none to test with, a mask or depth picture is missing (the sentence names image
+ * and missing file), or a table is wrong (the sentence names file, line and field; paths in tables must lead
+ * below the category's folder and to files that are there); SNARM_ERROR_UNSUPPORTED for a table of more than
+ * 64 MiB; SNARM_ERROR_MEMORY. */
 SNARM_API snarm_status snarm_dataset_open(snarm_dataset **out, const char *path,
                                           const snarm_dataset_options *options);
 
@@ -80,8 +104,11 @@ SNARM_API size_t snarm_dataset_sample_count(const snarm_dataset *set, size_t cat
 /* One image of a data set. The strings are the handle's own. The layout is fixed. */
 typedef struct snarm_sample {
     const char *path;   /* of the image: the path given to snarm_dataset_open, and the way from there */
-    const char *defect; /* its kind of defect, the folder's name; "good" for a normal image */
+    const char *defect; /* its kind of defect, the folder's name, or VisA's label (without annotations,
+                           "anomaly"); "good" for a normal image */
     const char *mask;   /* path of its mask; NULL for a normal image, or where it is missing and may be */
+    const char *depth;  /* path of its depth picture, for snarm_depth_load; NULL in sets without them, and
+                           where an MVTec 3D-AD folder has no xyz beside rgb */
     int32_t anomalous;  /* 0 normal, 1 defective */
 } snarm_sample;
 
@@ -119,7 +146,7 @@ SNARM_API void snarm_image_list_destroy(snarm_image_list *list);
  * pixels with any sample above 0 are 1, all others 0; resized to resize_width x resize_height (bilinear,
  * half-pixel centres, no antialias); the middle width x height of it; 1 where the value is at least one half.
  * Small defects can vanish.
- *   path  a PNG or JPEG file, as snarm_image_load reads it (of 16-bit samples, only the high byte counts)
+ *   path  a PNG, JPEG or BMP file, as snarm_image_load reads it (of 16-bit samples, the high byte counts)
  *   how   the sizes of it; mean and std are not looked at
  *   mask  height * width bytes of the caller's, rows from the top: 0 normal, 1 defective; untouched on
  *         failure

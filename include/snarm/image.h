@@ -39,19 +39,18 @@ typedef struct snarm_image_options {
 } snarm_image_options;
 SNARM_API void snarm_image_options_init(snarm_image_options *options);
 
-/* Reads a PNG file (1 to 16 bits; grey, palette or RGB, with or without alpha, interlaced or not) or a JPEG
- * file (grey, YCbCr, RGB, CMYK, YCCK; sequential or progressive), told apart by content, not by name. Grey
- * files give SNARM_GREY8, all others SNARM_RGB8, rows without gaps. 16-bit samples keep their high byte;
- * alpha and transparent colours are dropped, as the field's training pipelines do; CMYK is taken to be stored
- * inverted, as Adobe's programs write it. Colour profiles are not applied. A file that is cut anywhere, or
- * seen to be damaged in its picture is refused, never filled up with grey; malformed EXIF notes alone leave
- * the picture as stored.
- *   out      filled on success: released with snarm_image_release; zeroed on failure
- *   path     file name, as fopen takes it; a regular file of at most 1 GiB
- *   options  NULL for defaults
- * SNARM_ERROR_IO (cannot be read, or is a folder, pipe or device), _FORMAT (empty, broken, cut, or no
- * picture), _UNSUPPORTED (over a limit; or BMP, TIFF, GIF, WebP and the like, 12-bit JPEG), _ARGUMENT,
- * _MEMORY. */
+/* Reads a PNG file (1 to 16 bits; grey, palette or RGB, with or without alpha, interlaced or not), a JPEG
+ * file (grey, YCbCr, RGB, CMYK, YCCK; sequential or progressive) or a BMP file (uncompressed; 1, 4 or 8 bits
+ * with a palette, 24 or 32 bits a pixel; from the bottom up or the top down), told apart by content, not by
+ * name. Grey files, and BMP files whose palette is grey, give SNARM_GREY8, all others SNARM_RGB8, rows
+ * without gaps. 16-bit samples keep their high byte; alpha and transparent colours are dropped, as the
+ * field's training pipelines do; CMYK is taken to be stored inverted, as Adobe's programs write it. Colour
+ * profiles are not applied. A file that is cut anywhere, or seen to be damaged in its picture is refused,
+ * never filled up with grey; malformed EXIF notes alone leave the picture as stored. out      filled on
+ * success: released with snarm_image_release; zeroed on failure path     file name, as fopen takes it; a
+ * regular file of at most 1 GiB options  NULL for defaults SNARM_ERROR_IO (cannot be read, or is a folder,
+ * pipe or device), _FORMAT (empty, broken, cut, or no picture), _UNSUPPORTED (over a limit; or TIFF, GIF,
+ * WebP and the like, other kinds of BMP, 12-bit JPEG), _ARGUMENT, _MEMORY. */
 SNARM_API snarm_status snarm_image_load(snarm_image *out, const char *path,
                                         const snarm_image_options *options);
 

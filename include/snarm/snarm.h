@@ -11,6 +11,7 @@
 #include "snarm/status.h"
 
 #include "snarm/image.h"
+#include "snarm/depth.h"
 
 #include "snarm/backbone.h"
 #include "snarm/bank.h"

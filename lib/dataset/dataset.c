@@ -5,10 +5,11 @@
 #include "dataset/folder.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *const layout_names[] = {"auto", "mvtec", "visa", "mvtec3d", "btad"};
+static const char *const layout_names[] = {"auto", "mvtec", "visa", "mvtec3d", "btad", "folders"};
 enum { LAYOUTS = sizeof layout_names / sizeof *layout_names };
 
 void snarm_dataset_options_init(snarm_dataset_options *options) {
@@ -34,10 +35,20 @@ static void release_sample(sn_sample *sample) {
     sn_free(sample->path);
     sn_free(sample->defect);
     sn_free(sample->mask);
+    sn_free(sample->depth);
 }
 
-snarm_status sn_category_add(sn_category *category, snarm_split which, const char *path, const char *defect,
-                             const char *mask, bool anomalous) {
+static snarm_status copy_sample(sn_sample *to, const snarm_sample *from) {
+    SN_TRY(sn_copy_string(&to->path, from->path));
+    SN_TRY(sn_copy_string(&to->defect, from->defect));
+    if (from->mask != NULL)
+        SN_TRY(sn_copy_string(&to->mask, from->mask));
+    if (from->depth != NULL)
+        SN_TRY(sn_copy_string(&to->depth, from->depth));
+    return SNARM_OK;
+}
+
+snarm_status sn_category_add(sn_category *category, snarm_split which, const snarm_sample *sample) {
     sn_split *split = &category->splits[which];
     if (split->count == split->capacity) {
         size_t capacity = split->capacity == 0 ? 64 : 2 * split->capacity;
@@ -45,17 +56,29 @@ snarm_status sn_category_add(sn_category *category, snarm_split which, const cha
                          sizeof *split->samples, "list of samples"));
         split->capacity = capacity;
     }
-    sn_sample sample = {NULL, NULL, NULL, anomalous};
-    snarm_status status = sn_copy_string(&sample.path, path);
+    sn_sample copy = {.anomalous = sample->anomalous != 0};
+    snarm_status status = copy_sample(&copy, sample);
     if (status == SNARM_OK)
-        status = sn_copy_string(&sample.defect, defect);
-    if (status == SNARM_OK && mask != NULL)
-        status = sn_copy_string(&sample.mask, mask);
-    if (status == SNARM_OK)
-        split->samples[split->count++] = sample;
+        split->samples[split->count++] = copy;
     else
-        release_sample(&sample);
+        release_sample(&copy);
     return status;
+}
+
+static int compare_samples(const void *a, const void *b) {
+    const sn_sample *left = a, *right = b;
+    int order = strcmp(left->defect, right->defect);
+    return order != 0 ? order : strcmp(left->path, right->path);
+}
+
+void sn_category_sort(sn_category *category) {
+    for (int s = 0; s < SN_SPLITS; s++)
+        if (category->splits[s].count > 0)
+            qsort(category->splits[s].samples, category->splits[s].count, sizeof(sn_sample), compare_samples);
+}
+
+snarm_split sn_fixed_split(size_t index) {
+    return index % 3 == 2 ? SNARM_SPLIT_TEST : SNARM_SPLIT_TRAIN;
 }
 
 static snarm_status check_options(const snarm_dataset_options *options) {
@@ -87,13 +110,10 @@ static snarm_status choose_layout(const char *path, snarm_layout *layout, bool *
     SN_TRY(sn_layout_find(path, &found, single));
     if (*layout == SNARM_LAYOUT_AUTO)
         *layout = found;
-    if (*layout != SNARM_LAYOUT_AUTO && *layout != SNARM_LAYOUT_MVTEC)
-        return sn_error(SNARM_ERROR_UNSUPPORTED,
-                        "%s: the layout is %s, which this version cannot read; mvtec expected", path,
-                        layout_names[*layout]);
     if (found == SNARM_LAYOUT_AUTO)
         return sn_error(SNARM_ERROR_FORMAT,
-                        "%s: no category in this folder, expected CATEGORY/train/good and CATEGORY/test",
+                        "%s: no category in this folder, expected CATEGORY/train/good and CATEGORY/test, or "
+                        "another layout of docs/datasets.md",
                         path);
     if (found != *layout)
         return sn_error(SNARM_ERROR_FORMAT, "%s: the layout is %s, expected %s", path, layout_names[found],
@@ -117,7 +137,7 @@ snarm_status snarm_dataset_open(snarm_dataset **out, const char *path, const sna
     SN_TRY(sn_alloc_zeroed(&set, 1, sizeof *set, "snarm_dataset"));
     set->layout = layout;
     set->allow_missing_masks = own.allow_missing_masks != 0;
-    snarm_status status = sn_layout_mvtec_read(set, path, single);
+    snarm_status status = sn_layout_read(set, path, single);
     if (status == SNARM_OK)
         *out = set;
     else
@@ -153,7 +173,7 @@ snarm_status snarm_dataset_sample(const snarm_dataset *set, size_t category, sna
                         "snarm_dataset_sample: index is %zu, but category %zu has %zu samples in split %d",
                         index, category, count, (int)split);
     const sn_sample *sample = &set->categories[category].splits[split].samples[index];
-    *out = (snarm_sample){sample->path, sample->defect, sample->mask, sample->anomalous};
+    *out = (snarm_sample){sample->path, sample->defect, sample->mask, sample->depth, sample->anomalous};
     return SNARM_OK;
 }
 

@@ -9,7 +9,7 @@ enum { SN_SPLITS = 2 };
 
 /* A snarm_sample with strings of its own. */
 typedef struct sn_sample {
-    char *path, *defect, *mask; /* mask: NULL for none */
+    char *path, *defect, *mask, *depth; /* mask, depth: NULL for none */
     bool anomalous;
 } sn_sample;
 
@@ -33,9 +33,16 @@ struct snarm_dataset {
 /* *category is valid until the next one is added. */
 snarm_status sn_dataset_add_category(snarm_dataset *set, const char *name, sn_category **category);
 
-/* Strings are copied; mask may be NULL. */
-snarm_status sn_category_add(sn_category *category, snarm_split split, const char *path, const char *defect,
-                             const char *mask, bool anomalous);
+/* What is in the sample is copied. */
+snarm_status sn_category_add(sn_category *category, snarm_split split, const snarm_sample *sample);
+/* By defect, then by path, as the header promises. */
+void sn_category_sort(sn_category *category);
+
+/* The kind of defect of a normal image. */
+#define SN_NORMAL "good"
+
+/* Of normal images in byte order, in sets that do not say which are to train with: every third one tests. */
+snarm_split sn_fixed_split(size_t index);
 
 /* Which layout a folder has: SNARM_LAYOUT_AUTO for none of them. *single: it is a category's own folder, not
  * that of several. */
@@ -43,8 +50,18 @@ snarm_status sn_layout_find(const char *path, snarm_layout *layout, bool *single
 /* Which layout a category's folder has; SNARM_LAYOUT_AUTO for none. */
 snarm_layout sn_layout_of_category(const char *path);
 
-/* Fills set with the categories of a folder in MVTec AD's layout.
+/* Fills set with the categories of a folder, or with the category that it is, in the layout of set.
  * On failure set holds what was read so far. */
-snarm_status sn_layout_mvtec_read(snarm_dataset *set, const char *path, bool single);
+snarm_status sn_layout_read(snarm_dataset *set, const char *path, bool single);
+
+/* One category each, of the folder's path; its splits are checked and sorted afterwards. */
+typedef struct sn_visa_split sn_visa_split;
+snarm_status sn_layout_tree_read(const snarm_dataset *set, sn_category *category, const char *path);
+snarm_status sn_layout_folders_read(const snarm_dataset *set, sn_category *category, const char *path);
+snarm_status sn_layout_visa_read(const snarm_dataset *set, sn_category *category, const char *path,
+                                 const sn_visa_split *split);
+/* The table split_csv/1cls.csv in the folder of the categories; *out is NULL where there is none. */
+snarm_status sn_visa_split_open(sn_visa_split **out, const char *folder);
+void sn_visa_split_free(sn_visa_split *split);
 
 #endif

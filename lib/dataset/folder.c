@@ -10,7 +10,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-const char *const sn_loadable_suffixes[] = {".png", ".jpg", ".jpeg", NULL};
+const char *const sn_loadable_suffixes[] = {".png", ".jpg", ".jpeg", ".bmp", NULL};
 const char *const sn_image_suffixes[] = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", NULL};
 
 snarm_status sn_names_add(sn_names *names, const char *text) {

@@ -4,15 +4,17 @@
 #include "core/memory.h"
 
 snarm_layout sn_layout_of_category(const char *path) {
-    if (sn_has_folder(path, "train/ok"))
+    /* Half of one is enough, so that reading it can say what is missing. */
+    if (sn_has_folder(path, "train/ok") || sn_has_folder(path, "test/ok"))
         return SNARM_LAYOUT_BTAD;
-    if (sn_has_folder(path, "train/good/rgb"))
+    if (sn_has_folder(path, "train/good/rgb") || sn_has_folder(path, "test/good/rgb"))
         return SNARM_LAYOUT_MVTEC3D;
     if (sn_has_folder(path, "Data/Images"))
         return SNARM_LAYOUT_VISA;
-    /* Half of it is enough, so that reading it can say what is missing. */
     if (sn_has_folder(path, "train/good") || sn_has_folder(path, "test/good"))
         return SNARM_LAYOUT_MVTEC;
+    if (sn_has_folder(path, SN_NORMAL))
+        return SNARM_LAYOUT_FOLDERS;
     return SNARM_LAYOUT_AUTO;
 }
 

@@ -17,6 +17,14 @@ typedef struct sn_image_file {
  * none). *out and *orientation are written on success only. */
 snarm_status sn_png_decode(snarm_image *out, int *orientation, const sn_image_file *file);
 snarm_status sn_jpeg_decode(snarm_image *out, int *orientation, const sn_image_file *file);
+/* BMP files have no EXIF notes. */
+snarm_status sn_bmp_decode(snarm_image *out, const sn_image_file *file);
+
+/* The longest file that is read. */
+#define SN_IMAGE_FILE_MAX (INT64_C(1) << 30)
+
+/* A caller's options, checked, with the defaults filled in. */
+snarm_status sn_image_options_read(snarm_image_options *out, const snarm_image_options *given);
 
 /* Whether a header's size is within the options' limits: asked before memory is taken for it. */
 snarm_status sn_image_check_limits(const sn_image_file *file, uint32_t width, uint32_t height);

@@ -1,21 +1,16 @@
 /* Reading image files: the file itself, its kind by content, limits, and the way to the decoder. */
-#define _POSIX_C_SOURCE 200809L
 #include "image/decode.h"
 
 #include "core/memory.h"
 #include "core/status.h"
+#include "io/input_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-static const int64_t file_size_max = INT64_C(1) << 30;
 static const int64_t pixels_default = 100000000, pixels_max = INT64_C(4294967296);
 
-typedef enum file_kind { KIND_UNKNOWN, KIND_PNG, KIND_JPEG, KIND_OTHER } file_kind;
+typedef enum file_kind { KIND_UNKNOWN, KIND_PNG, KIND_JPEG, KIND_BMP, KIND_OTHER } file_kind;
 
 typedef struct signature {
     size_t offset, length;
@@ -48,8 +43,12 @@ static bool is_bmp(const uint8_t *bytes, size_t size) {
 
 static snarm_status sniff(file_kind *out, const char *name, const uint8_t *bytes, size_t size) {
     if (size == 0)
-        return sn_error(SNARM_ERROR_FORMAT, "%s: is empty, expected a PNG or JPEG file", name);
-    const char *other = is_bmp(bytes, size) ? "a BMP" : NULL;
+        return sn_error(SNARM_ERROR_FORMAT, "%s: is empty, expected a PNG, JPEG or BMP file", name);
+    if (is_bmp(bytes, size)) {
+        *out = KIND_BMP;
+        return SNARM_OK;
+    }
+    const char *other = NULL;
     for (size_t i = 0; i < sizeof signatures / sizeof signatures[0] && other == NULL; i++) {
         const signature *known = &signatures[i];
         if (size < known->offset + known->length ||
@@ -61,9 +60,9 @@ static snarm_status sniff(file_kind *out, const char *name, const uint8_t *bytes
         other = known->name;
     }
     if (other != NULL)
-        return sn_error(SNARM_ERROR_UNSUPPORTED, "%s: is %s file, which is not read; expected PNG or JPEG",
-                        name, other);
-    return sn_error(SNARM_ERROR_FORMAT, "%s: is not a PNG or JPEG file", name);
+        return sn_error(SNARM_ERROR_UNSUPPORTED,
+                        "%s: is %s file, which is not read; expected PNG, JPEG or BMP", name, other);
+    return sn_error(SNARM_ERROR_FORMAT, "%s: is not a PNG, JPEG or BMP file", name);
 }
 
 snarm_status sn_image_check_limits(const sn_image_file *file, uint32_t width, uint32_t height) {
@@ -84,7 +83,7 @@ void snarm_image_options_init(snarm_image_options *options) {
         *options = (snarm_image_options){.struct_size = sizeof *options};
 }
 
-static snarm_status read_options(snarm_image_options *out, const snarm_image_options *given) {
+snarm_status sn_image_options_read(snarm_image_options *out, const snarm_image_options *given) {
     snarm_image_options_init(out);
     SN_TRY(sn_options_read(out, sizeof *out, given, sizeof *out, "snarm_image_options"));
     if (out->max_pixels < 0 || out->max_pixels > pixels_max)
@@ -108,8 +107,16 @@ static snarm_status decode(snarm_image *out, const sn_image_file *file) {
     SN_TRY(sniff(&kind, file->name, file->bytes, file->size));
     snarm_image picture = {0};
     int orientation = 1;
-    SN_TRY(kind == KIND_PNG ? sn_png_decode(&picture, &orientation, file)
-                            : sn_jpeg_decode(&picture, &orientation, file));
+    switch (kind) {
+    case KIND_PNG:
+        SN_TRY(sn_png_decode(&picture, &orientation, file));
+        break;
+    case KIND_JPEG:
+        SN_TRY(sn_jpeg_decode(&picture, &orientation, file));
+        break;
+    default: /* sniff gives no other kind */
+        SN_TRY(sn_bmp_decode(&picture, file));
+    }
     snarm_status status = SNARM_OK;
     if (!file->options.ignore_exif)
         status = sn_image_orient(&picture, orientation, file->name);
@@ -128,49 +135,23 @@ snarm_status snarm_image_decode(snarm_image *out, const void *bytes, size_t size
     if (bytes == NULL && size != 0)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_image_decode: bytes is NULL, size is %zu", size);
     sn_image_file file = {.bytes = bytes, .size = size, .name = name != NULL ? name : "image in memory"};
-    SN_TRY(read_options(&file.options, options));
+    SN_TRY(sn_image_options_read(&file.options, options));
     return decode(out, &file);
 }
 
-/* Fills count bytes from the descriptor; a file that has become shorter meanwhile is an error. */
-static snarm_status read_fully(int descriptor, uint8_t *to, size_t count, const char *path) {
-    size_t done = 0;
-    while (done < count) {
-        ssize_t got = read(descriptor, to + done, count - done);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return sn_error(SNARM_ERROR_IO, "%s: cannot be read: %s", path, strerror(errno));
-        if (got == 0)
-            return sn_error(SNARM_ERROR_IO, "%s: ended after %zu of %zu bytes while it was read", path, done,
-                            count);
-        done += (size_t)got;
-    }
-    return SNARM_OK;
-}
-
-static snarm_status read_open_file(uint8_t **bytes, size_t *size, int descriptor, const char *path) {
-    struct stat facts;
-    if (fstat(descriptor, &facts) != 0)
-        return sn_error(SNARM_ERROR_IO, "%s: cannot be read: %s", path, strerror(errno));
-    if (S_ISDIR(facts.st_mode))
-        return sn_error(SNARM_ERROR_IO, "%s: is a folder, expected a PNG or JPEG file", path);
-    if (!S_ISREG(facts.st_mode))
-        return sn_error(SNARM_ERROR_IO, "%s: is not a regular file (mode 0%o)", path,
-                        (unsigned)facts.st_mode);
+static snarm_status read_open_file(uint8_t **bytes, sn_input_file *file) {
     /* The kind first, so that no memory is taken for a large file that is no picture. */
     uint8_t head[32];
-    size_t head_size = facts.st_size < (off_t)sizeof head ? (size_t)facts.st_size : sizeof head;
-    SN_TRY(read_fully(descriptor, head, head_size, path));
+    size_t head_size = file->size < (int64_t)sizeof head ? (size_t)file->size : sizeof head;
+    SN_TRY(sn_input_file_read(file, head, head_size));
     file_kind kind;
-    SN_TRY(sniff(&kind, path, head, head_size));
-    if (facts.st_size > file_size_max)
+    SN_TRY(sniff(&kind, file->path, head, head_size));
+    if (file->size > SN_IMAGE_FILE_MAX)
         return sn_error(SNARM_ERROR_UNSUPPORTED, "%s: is %lld bytes long, image files up to %lld are read",
-                        path, (long long)facts.st_size, (long long)file_size_max);
-    *size = (size_t)facts.st_size;
-    SN_TRY(sn_alloc(bytes, *size, 1, path));
+                        file->path, (long long)file->size, (long long)SN_IMAGE_FILE_MAX);
+    SN_TRY(sn_alloc(bytes, (size_t)file->size, 1, file->path));
     memcpy(*bytes, head, head_size);
-    return read_fully(descriptor, *bytes + head_size, *size - head_size, path);
+    return sn_input_file_read(file, *bytes + head_size, (size_t)file->size - head_size);
 }
 
 snarm_status snarm_image_load(snarm_image *out, const char *path, const snarm_image_options *options) {
@@ -180,15 +161,14 @@ snarm_status snarm_image_load(snarm_image *out, const char *path, const snarm_im
     if (path == NULL)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_image_load: path is NULL");
     sn_image_file file = {.name = path};
-    SN_TRY(read_options(&file.options, options));
-    /* Without O_NONBLOCK a pipe would be waited for before it can be seen to be one. */
-    int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (descriptor < 0)
-        return sn_error(SNARM_ERROR_IO, "%s: cannot be opened: %s", path, strerror(errno));
+    SN_TRY(sn_image_options_read(&file.options, options));
+    sn_input_file input;
+    SN_TRY(sn_input_file_open(&input, path, "a PNG, JPEG or BMP file"));
     uint8_t *bytes = NULL;
-    snarm_status status = read_open_file(&bytes, &file.size, descriptor, path);
-    close(descriptor);
+    snarm_status status = read_open_file(&bytes, &input);
+    sn_input_file_close(&input);
     file.bytes = bytes;
+    file.size = (size_t)input.size;
     if (status == SNARM_OK)
         status = decode(out, &file);
     sn_free(bytes);

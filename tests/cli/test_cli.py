@@ -142,7 +142,7 @@ class Usage(CommandCase):
             (["--precision", "'int8'", "not in this version"], ["info", "--precision=int8", "x"]),
             (["--precision", "'f64'", "f32|auto"], ["info", "--precision", "f64", "x"]),
             (["--format", "'xml'", "text|json|csv"], ["inspect", "--format", "xml"]),
-            (["--layout", "'visa'", "not in this version"], ["eval", "--layout", "visa"]),
+            (["--layout", "'coco'", "auto|mvtec|visa|mvtec3d|btad|folders"], ["eval", "--layout", "coco"]),
             (
                 ["--report", "not in this version"],
                 ["eval", "--model", "m", "--dataset", "d", "--report", "r.html"],
@@ -549,6 +549,25 @@ class Measure(CommandCase):
         result = json.loads(output)["categories"]["good-only"]
         self.assertEqual((result["images"], result["image_auroc"], result["detection_rate"]), (5, None, None))
         self.assertEqual(json.loads(output)["mean"]["aupro"], None)
+
+    def test_eval_of_plain_folders(self):
+        shutil.copytree(Shared.good, self.path("bolt", "good"))
+        os.makedirs(self.path("bolt", "wrong part"))
+        shutil.copy(Shared.odd, self.path("bolt", "wrong part", "0.png"))
+        base = ["eval", "--model", Shared.model, "--dataset", self.folder, "--json=-", "--quiet"]
+        for layout in "auto", "folders":
+            result = json.loads(self.run_well(*base, "--layout", layout))["categories"]["bolt"]
+            # Of five good pictures one tests; without masks there is nothing to say about pixels.
+            self.assertEqual((result["images"], result["image_auroc"]), (2, 1))
+            self.assertEqual([result[key] for key in METRICS[3:]], [None] * len(METRICS[3:]))
+        for layout in "mvtec", "visa", "mvtec3d", "btad":
+            self.assert_fails(3, ["the layout is folders, expected " + layout], *base, "--layout", layout)
+        os.makedirs(self.path("bolt", "ground_truth", "wrong part"))
+        sample.png(
+            self.path("bolt", "ground_truth", "wrong part", "0.png"), 96, 64, lambda x, y: (255, 255, 255)
+        )
+        result = json.loads(self.run_well(*base))["categories"]["bolt"]
+        self.assertGreater(result["pixel_auroc"], 0.5)
 
     def test_eval_of_bad_sets(self):
         self.assert_fails(3, ["nowhere"], "eval", "--model", Shared.model, "--dataset", self.path("nowhere"))

@@ -241,11 +241,12 @@ static void refuses_content(const void *bytes, size_t size, snarm_status status,
 START_TEST(other_content_is_named) {
     refuses_content("", 0, SNARM_ERROR_FORMAT, ": is empty");
     refuses_content("BM is how this text begins, quite long.", 39, SNARM_ERROR_FORMAT,
-                    ": is not a PNG or JPEG file");
-    refuses_content("\x89PNG", 4, SNARM_ERROR_FORMAT, ": is not a PNG or JPEG file");
-    refuses_content("\x89PNG\n\n\x1a\n long enough", 20, SNARM_ERROR_FORMAT, ": is not a PNG or JPEG file");
-    refuses_content("BM\x36\x10\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\1\0\0\0", 22, SNARM_ERROR_UNSUPPORTED,
-                    "a BMP file");
+                    ": is not a PNG, JPEG or BMP file");
+    refuses_content("\x89PNG", 4, SNARM_ERROR_FORMAT, ": is not a PNG, JPEG or BMP file");
+    refuses_content("\x89PNG\n\n\x1a\n long enough", 20, SNARM_ERROR_FORMAT,
+                    ": is not a PNG, JPEG or BMP file");
+    refuses_content("BM\x36\x10\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\1\0\0\0", 22, SNARM_ERROR_FORMAT,
+                    "broken BMP file: it ends early");
     refuses_content("GIF89a\1\0", 8, SNARM_ERROR_UNSUPPORTED, "a GIF file");
     refuses_content("II*\0\x08\0\0\0", 8, SNARM_ERROR_UNSUPPORTED, "a TIFF file");
     refuses_content("MM\0*\0\0\0\x08", 8, SNARM_ERROR_UNSUPPORTED, "a TIFF file");
