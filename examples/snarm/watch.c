@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 /* Seconds until a file is looked at again that changed while it was read, and one that cannot be looked at. */
