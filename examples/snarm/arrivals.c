@@ -184,7 +184,8 @@ static int list_folder(arrivals *a, const char *path, int depth) {
     return code;
 }
 
-/* It may have been removed, renamed, or lie on a drive that was taken away: what is listed then says nothing of the pictures. */
+/* It may have been removed, renamed, or lie on a drive that was taken away: what is listed then says nothing
+ * of the pictures. */
 static int check_folder(const arrivals *a) {
     struct stat status;
     if (stat(a->folder, &status) != 0)

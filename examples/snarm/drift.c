@@ -33,8 +33,9 @@ static double deviation(double pairs, double both) {
     return sqrt(pairs * (both + 1) / 12);
 }
 
-/* P(U = u) for all u, of i scores against j: the highest of them all is one of the i with probability i / (i + j) and is then above all
- * j. Rows are for j = 0..small, and grow with i. The last row, small * large + 1 values from *last on, is left; NULL: no memory. */
+/* P(U = u) for all u, of i scores against j: with probability i / (i + j) the highest of them all is one of
+ * the i, and is then above all j. Rows are for j = 0..small, and grow with i. The last row, small * large + 1
+ * values from *last on, is left; NULL: no memory. */
 static double *distribution(size_t small, size_t large, const double **last) {
     size_t width = small * large + 1;
     double *rows = calloc((small + 1) * width, sizeof *rows);
@@ -148,7 +149,7 @@ drift_change drift_add(drift *d, double score, drift_figures *figures) {
         d->drifting = true;
         return DRIFT_BEGINS;
     }
-    if (d->drifting && reached < d->limit / 2) {
+    if (d->drifting && reached < d->limit * 2 / 3) {
         d->drifting = false;
         return DRIFT_ENDS;
     }

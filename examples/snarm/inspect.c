@@ -44,7 +44,8 @@ static int check_watch(const inspect_arguments *a) {
     if (a->watch.log != NULL && a->watch.state != NULL)
         return fail(EXIT_USAGE, "inspect: --state is given with --log, which itself keeps what was reported");
     if (a->watch.drift_window == 1)
-        return fail(EXIT_USAGE, "inspect: --drift-window is '1', expected 0 or a whole number from 2 to 10000");
+        return fail(EXIT_USAGE,
+                    "inspect: --drift-window is '1', expected 0 or a whole number from 2 to 10000");
     return CONTINUE;
 }
 
@@ -123,8 +124,9 @@ static int parse(inspect_arguments *a, int argc, char **argv) {
     if (code == CONTINUE)
         code = options_require(&what, "--model FILE", a->model != NULL);
     if (code == CONTINUE)
-        code = a->watch.folder != NULL ? check_watch(a)
-                                       : options_require(&what, "PATH, a picture or a folder,", a->paths.count > 0);
+        code = a->watch.folder != NULL
+                   ? check_watch(a)
+                   : options_require(&what, "PATH, a picture or a folder,", a->paths.count > 0);
     if (code == CONTINUE && a->watch.folder == NULL && a->watch_given)
         code = fail(EXIT_USAGE, "inspect: --poll, --settle, --log, --state and --drift-... need --watch DIR");
     if (a->format == NULL)
@@ -134,7 +136,7 @@ static int parse(inspect_arguments *a, int argc, char **argv) {
     return code;
 }
 
-/* Fills the line; CONTINUE also where the picture is unreadable, an exit code where inspecting cannot go on. */
+/* Fills the line; CONTINUE also where the picture is unreadable, an exit code where it cannot go on. */
 static int inspect_one(const inspection *run, const target *what, inspect_line *out) {
     snarm_image image = {0};
     *out = (inspect_line){.file = what->path};
@@ -215,6 +217,7 @@ static int run_model(const inspect_arguments *a) {
 
 static int run_watch(const inspect_arguments *a) {
     inspector run;
+    catch_interrupts(); /* also one that comes while the model is read ends it cleanly */
     int code = inspector_open(&run, a->model, a->common.threads);
     if (code == CONTINUE)
         code = watch_folder(&run, &a->watch);

@@ -1,5 +1,5 @@
-/* What inspecting one picture gives: its line in each format, and its heat map. Shared by the inspection of folders and by the
- * watching of one. */
+/* What inspecting one picture gives: its line in each format, and its heat map. Shared by the inspection of
+ * folders and by the watching of one. */
 #ifndef INSPECT_LINES_H
 #define INSPECT_LINES_H
 
@@ -26,8 +26,8 @@ typedef struct inspector {
 int inspector_open(inspector *run, const char *model, int32_t threads);
 void inspector_close(inspector *run);
 
-/* Fills result or error, and ms; file stays as it is. CONTINUE also where the picture cannot be inspected; the exit code, with a line
- * on stderr, where its heat map cannot be written: the result holds then too.
+/* Fills result or error, and ms; file stays as it is. CONTINUE also where the picture cannot be inspected;
+ * the exit code, with a line on stderr, where its heat map cannot be written: the result holds then too.
  *   heatmap  where its heat map goes, the folders above are made; NULL: none wanted */
 int inspector_run(const inspector *run, const snarm_image *image, const char *heatmap, inspect_line *out);
 

@@ -112,8 +112,8 @@ static bool take_line(journal *j, char *line, size_t size,
     return true;
 }
 
-/* Whether the rest behind the last line break is the beginning of a line of ours, as a program that was stopped leaves it; a file of
- * someone else that was named by mistake is not to be cut. */
+/* Whether the rest behind the last line break is the beginning of a line of ours, as a program that was
+ * stopped leaves it; a file of someone else that was named by mistake is not to be cut. */
 static bool is_cut_line(const journal *j, const char *rest, size_t size) {
     static const char *const beginnings[] = {"{\"file\":", "{\"warning\":"};
     if (j->size > 0)
@@ -256,7 +256,7 @@ static bool write_notes(FILE *file, const picture_table *pictures, size_t *lines
 void journal_compact(journal *j, const picture_table *pictures) {
     if (j->is_log || j->lines < j->rewrite || j->lines <= 2 * pictures->count + SLACK)
         return;
-    /* A failure costs nothing but room: the old file goes on, and it is tried again after as many lines more. */
+    /* A failure costs nothing but room: the old file goes on, and it is tried again after more lines. */
     j->rewrite = j->lines + SLACK;
     char *temporary = format_text("%s.part", j->path);
     size_t lines = 0;
@@ -264,7 +264,8 @@ void journal_compact(journal *j, const picture_table *pictures) {
     int descriptor = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0666);
     int copy = descriptor < 0 ? -1 : dup(descriptor);
     FILE *file = copy < 0 ? NULL : fdopen(copy, "a");
-    bool written = file != NULL && flock(descriptor, LOCK_EX | LOCK_NB) == 0 && write_notes(file, pictures, &lines);
+    bool written =
+        file != NULL && flock(descriptor, LOCK_EX | LOCK_NB) == 0 && write_notes(file, pictures, &lines);
     int cause = errno;
     if (file != NULL)
         fclose(file);

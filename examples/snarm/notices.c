@@ -21,7 +21,8 @@ char *path_join(const char *folder, const char *name) {
 
 int path_is_below(const char *path, const char *folder) {
     size_t length = strlen(folder);
-    return length == 0 || (strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0'));
+    return length == 0 ||
+           (strncmp(path, folder, length) == 0 && (path[length] == '/' || path[length] == '\0'));
 }
 
 int notices_open(notices *n) {
@@ -146,7 +147,8 @@ int notices_take(notices *n, int (*take)(void *user, notice_kind kind, const cha
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0 && errno != EAGAIN)
-            return fail(EXIT_INPUT, "inspect: --watch: the system's notices cannot be read: %s", strerror(errno));
+            return fail(EXIT_INPUT, "inspect: --watch: the system's notices cannot be read: %s",
+                        strerror(errno));
         if (got <= 0)
             return CONTINUE;
         for (char *at = buffer; at < buffer + got;) {

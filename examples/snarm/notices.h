@@ -16,14 +16,14 @@ typedef struct notices {
 } notices;
 
 typedef enum notice_kind {
-    NOTICE_CREATED,       /* a file that is being written, or a link */
-    NOTICE_CLOSED,        /* a file that was written */
-    NOTICE_MOVED,         /* a file that was renamed into place */
-    NOTICE_GONE,          /* a file */
-    NOTICE_FOLDER,        /* a new folder */
-    NOTICE_FOLDER_GONE,   /* a folder that was removed or renamed */
-    NOTICE_OVERFLOW,      /* notices were lost */
-    NOTICE_ALL_GONE       /* the watched folder itself */
+    NOTICE_CREATED,     /* a file that is being written, or a link */
+    NOTICE_CLOSED,      /* a file that was written */
+    NOTICE_MOVED,       /* a file that was renamed into place */
+    NOTICE_GONE,        /* a file */
+    NOTICE_FOLDER,      /* a new folder */
+    NOTICE_FOLDER_GONE, /* a folder that was removed or renamed */
+    NOTICE_OVERFLOW,    /* notices were lost */
+    NOTICE_ALL_GONE     /* the watched folder itself */
 } notice_kind;
 
 /* An exit code with a line on stderr, CONTINUE if it went well. notices_close is needed in both cases. */
@@ -37,8 +37,8 @@ int notices_add(notices *n, const char *full, const char *path);
 /* Asks for no more of a folder and those below. */
 void notices_drop(notices *n, const char *path);
 
-/* Hands on all that waits, without waiting for more; ends early where take returns an exit code, which it gives then. path: of the
- * file or folder, from the watched folder on; "" where there is none. */
+/* Hands on all that waits, without waiting for more; ends early where take returns an exit code, which it
+ * gives then. path: of the file or folder, from the watched folder on; "" where there is none. */
 int notices_take(notices *n, int (*take)(void *user, notice_kind kind, const char *path), void *user);
 
 /* "FOLDER/NAME", "NAME" for the folder ""; the caller's. */

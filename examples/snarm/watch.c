@@ -17,7 +17,7 @@
 #include <strings.h>
 #include <time.h>
 
-/* Seconds until a file is looked at again that changed while it was read, and one that cannot be looked at. */
+/* Seconds until a file is looked at again that changed while it was read, or that cannot be looked at. */
 #define CHANGED_DELAY 0.05
 #define HIDDEN_DELAY 1.0
 
@@ -105,7 +105,8 @@ static int report(watcher *w, picture *p, const stamp *here, const inspect_line 
     return code;
 }
 
-/* PATH/NAME.jpg goes to HEATMAPS/PATH/NAME.jpg.png, PATH/NAME.png to HEATMAPS/PATH/NAME.png: without a list of the names taken. */
+/* PATH/NAME.jpg goes to HEATMAPS/PATH/NAME.jpg.png, PATH/NAME.png to HEATMAPS/PATH/NAME.png: without a list
+ * of the names taken. */
 static char *heatmap_path(const watcher *w, const picture *p) {
     if (w->options->heatmaps == NULL)
         return NULL;
@@ -198,8 +199,9 @@ static int check_heatmaps(const watch_options *o) {
         code = fail(EXIT_INPUT, "%s: the folder cannot be opened: %s", maps == NULL ? o->heatmaps : o->folder,
                     strerror(errno));
     else if (code == CONTINUE && path_is_below(maps, watched))
-        code = fail(EXIT_USAGE, "inspect: --heatmaps: %s lies in the watched folder, expected one apart from it",
-                    o->heatmaps);
+        code =
+            fail(EXIT_USAGE, "inspect: --heatmaps: %s lies in the watched folder, expected one apart from it",
+                 o->heatmaps);
     free(maps);
     free(watched);
     return code;
@@ -215,7 +217,9 @@ static int start_drift(watcher *w) {
         return fail_library(EXIT_INPUT);
     w->drift = must_have(drift_create(scores, count, (size_t)o->drift_window, o->drift_limit));
     if (isinf(drift_limit_of(w->drift)) && !o->quiet)
-        fprintf(stderr, "snarm: drift cannot be seen: the model knows %zu scores, too few for any %lld others to be unlikely\n",
+        fprintf(stderr,
+                "snarm: drift cannot be seen: the model knows %zu scores, too few for any %lld others to be "
+                "unlikely\n",
                 count, (long long)o->drift_window);
     return CONTINUE;
 }
@@ -258,7 +262,6 @@ int watch_folder(const inspector *run, const watch_options *options) {
     char *state = options->log != NULL     ? format_text("%s", options->log)
                   : options->state != NULL ? format_text("%s", options->state)
                                            : format_text("%s/.snarm-watch", folder);
-    catch_interrupts();
     signal(SIGPIPE, SIG_IGN); /* a reader that went away is a failed write, and the part is not noted */
     int code = arrivals_open(&w.arrivals, folder, options->poll, options->settle);
     if (code == CONTINUE)

@@ -4,6 +4,8 @@
 
 #include "inspect_lines.h"
 
+#include <stdbool.h>
+
 typedef struct watch_options {
     const char *folder;
     const char *state, *log; /* at most one; neither: a state file in the folder */
@@ -14,9 +16,11 @@ typedef struct watch_options {
     bool quiet;
 } watch_options;
 
-#define WATCH_DEFAULTS {.settle = 2, .drift_window = 50}
+#define WATCH_DEFAULTS                                                                                       \
+    { .settle = 2, .drift_window = 50 }
 
-/* Goes on until SIGINT or SIGTERM: EXIT_OK; or until it cannot, with a line on stderr. */
+/* Goes on until SIGINT or SIGTERM, which the caller has caught: EXIT_OK; or until it cannot, with a line on
+ * stderr. */
 int watch_folder(const inspector *run, const watch_options *options);
 
 #endif

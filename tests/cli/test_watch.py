@@ -95,6 +95,15 @@ class WatchCase(CommandCase):
         self.watches[number].send_signal(how)
         self.assertEqual(self.watches[number].wait(60), 0, self.errors(number))
 
+    def assert_nothing_new(self, *more):
+        """A watch that is started now has all that lies there behind it."""
+        self.start(*more, quiet=False)
+        self.assertTrue(wait_for(lambda: "of them new\n" in self.errors()), self.errors())
+        self.assertIn(" pictures, 0 of them new\n", self.errors())
+        time.sleep(0.3)
+        self.assertEqual(self.output(), [])
+        self.stop()
+
     def assert_ends(self, code, *words):
         self.assertEqual(self.watches[-1].wait(60), code, self.errors())
         for word in words:
@@ -192,6 +201,25 @@ class ExactlyOnce(WatchCase):
 
     def test_killed_often(self):
         self.check(self.run_line("--settle", "1.5", kills=6))
+
+    def test_state_killed(self):
+        """Without a log nothing is missing on stdout, and a kill can have one line repeated."""
+        names = [f"{i:02}.png" for i in range(60)]
+        printed = lambda: [path for number in range(len(self.watches)) for path in self.paths(number)]
+        self.start()
+        for i, name in enumerate(names):
+            self.drop(name, i)
+            if i % 15 == 14:
+                self.assertTrue(wait_for(lambda: len(set(printed())) > i - 8), self.errors())
+                self.watches[-1].kill()
+                self.watches[-1].wait()
+                self.start()
+        self.assertTrue(wait_for(lambda: len(set(printed())) == len(names)), self.errors())
+        time.sleep(0.3)
+        self.stop()
+        self.assertEqual(sorted(set(printed())), names)
+        self.assertLessEqual(len(printed()), len(names) + 4)
+        self.assert_nothing_new()
 
     def test_polling(self):
         self.check(self.run_line("--settle", "1.5", "--poll", "0.3", kills=2))
@@ -331,10 +359,7 @@ class Watch(WatchCase):
         self.start("--log", self.log)
         self.assert_ends(3, "log.jsonl", "in use by another watch")
         self.stop(0)
-        self.start()
-        time.sleep(0.3)
-        self.assertEqual(self.output(), [])
-        self.stop()
+        self.assert_nothing_new()
 
     def test_states_from_outside(self):
         self.drop("a.png")
@@ -389,9 +414,10 @@ class Watch(WatchCase):
         state = os.path.join(self.line, ".snarm-watch")
         old = "".join(f"{i} {i}.000000000 old {i}.png\n" for i in range(3000))
         sample.write(state, ("snarm-watch 1\n" + old).encode())
-        self.start()
-        time.sleep(0.3)
+        self.assert_nothing_new()
         self.assertEqual(sample.read(state).count(b"\n"), 3001)  # an empty folder may be a drive that is not there
+        watch = len(self.watches)
+        self.start()
         self.drop("a.png")
         self.wait_paths("a.png")
         self.assertRegex(sample.read(state), rb"^snarm-watch 1\n\d+ \d+\.\d{9} a\.png\n$")
@@ -399,11 +425,8 @@ class Watch(WatchCase):
         self.assert_ends(3, "in use by another watch")
         self.drop("b.png", 2)
         self.assertTrue(wait_for(lambda: sample.read(state).count(b"\n") == 3))
-        self.stop(0)
-        self.start()
-        time.sleep(0.3)
-        self.assertEqual(self.output(), [])
-        self.stop()
+        self.stop(watch)
+        self.assert_nothing_new()
         self.assertEqual(sample.all_files(self.line), [".snarm-watch", "a.png", "b.png"])
 
     def test_folder_that_vanishes(self):
@@ -478,13 +501,10 @@ class Watch(WatchCase):
         time.sleep(0.3)
         warnings = [line for line in self.output() if "warning" in line]
         self.assertEqual([line["warning"] for line in warnings], ["drift", "drift over"])
-        self.assertLess(abs(warnings[1]["z"]), warnings[1]["limit"] / 2)
+        self.assertLess(abs(warnings[1]["z"]), warnings[1]["limit"] * 2 / 3)
         self.stop()
         self.assertEqual(self.logged(), self.output())
-        self.start("--log", self.log, "--drift-window", "20")  # warnings in a log are read over
-        time.sleep(0.3)
-        self.assertEqual(self.output(), [])
-        self.stop()
+        self.assert_nothing_new("--log", self.log)  # warnings in a log are read over
         self.start("--log", self.path("other"), "--drift-window", "2", quiet=False)
         self.assertTrue(wait_for(lambda: len(self.output()) == 30), self.output())
         self.assertIn("drift cannot be seen: the model knows 5 scores", self.errors())
