@@ -281,7 +281,7 @@ class Watch(WatchCase):
     def test_partial_writes(self):
         """Errors come once, when a file has settled; what changes in time gets none."""
         data = [part_bytes(self.folder, i) for i in range(12)]
-        self.start("--settle", "1.2")
+        self.start("--settle", "2")
         files = [open(os.path.join(self.line, f"{i:02}.png"), "wb") for i in range(12)]
         for part in range(10):
             for i, file in enumerate(files):
@@ -296,7 +296,7 @@ class Watch(WatchCase):
         for line in self.output():
             self.assertEqual(line["error"] is None, line["path"] < "10.png", line)
         self.assertEqual(self.errors().count("\n"), 2)
-        time.sleep(1.5)
+        time.sleep(2.5)
         self.assertEqual(len(self.output()), 12)
         with open(os.path.join(self.line, "10.png"), "ab") as file:  # goes on after all
             file.write(data[10][os.path.getsize(file.name) :])
