@@ -54,11 +54,16 @@ void json_add(json_t *object, const char *key, json_t *value) {
         must_have(NULL);
 }
 
-void json_write_line(const json_t *value, FILE *stream) {
-    char *text = must_have(json_dumps(value, JSON_COMPACT | JSON_DIGITS));
-    fputs(text, stream);
-    fputc('\n', stream);
+char *json_line(const json_t *value) {
+    char *text = must_have(json_dumps(value, JSON_COMPACT | JSON_DIGITS)), *line = format_text("%s\n", text);
     free(text);
+    return line;
+}
+
+void json_write_line(const json_t *value, FILE *stream) {
+    char *line = json_line(value);
+    fputs(line, stream);
+    free(line);
 }
 
 static bool write_text(const char *path, const char *text) {

@@ -12,7 +12,8 @@ json_t *json_number(double value);
 /* Adds to an object and takes the value over; ends the program where there is no memory. */
 void json_add(json_t *object, const char *key, json_t *value);
 
-/* One line without spaces beyond need. */
+/* One line without spaces beyond need; the text is the caller's. */
+char *json_line(const json_t *value);
 void json_write_line(const json_t *value, FILE *stream);
 /* Indented, into a file that appears when whole, or to stdout for "-". An exit code; CONTINUE if it went
  * well. */
