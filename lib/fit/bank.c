@@ -25,14 +25,13 @@ typedef struct selection {
 } selection;
 
 /* A part of 4,096 x 4,096 pixels has 350,000 patches, of which many are alike: with tiles as many points are made as a quarter of the
- * memory for features holds, but enough for a choice, and for the bank. */
-static const size_t memory_share = 4, points_least = 100000;
+ * memory for features holds, but enough for the bank to be a choice. */
+static const size_t memory_share = 4, choice_least = 5;
 
 static size_t most_points(const snarm_fit_options *options, size_t dimensions) {
     const size_t memory = options->feature_memory > 0 ? (size_t)options->feature_memory / memory_share : 0;
-    size_t most = memory / (dimensions * sizeof(float));
-    most = most > points_least ? most : points_least;
-    return most > (size_t)options->bank_size ? most : (size_t)options->bank_size;
+    const size_t held = memory / (dimensions * sizeof(float)), least = (size_t)options->bank_size * choice_least;
+    return held > least ? held : least;
 }
 
 static snarm_status prepare(const sn_feature_source *source, const snarm_fit_options *options, selection *s) {
