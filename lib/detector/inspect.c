@@ -1,7 +1,6 @@
 /* Inspecting a picture: its memory, its tiles one after the other, and the verdict. */
 #include "detector/detector.h"
 
-#include "bank/bank.h"
 #include "core/clock.h"
 #include "core/memory.h"
 #include "image/preprocess.h"

@@ -276,7 +276,8 @@ class Fit(CommandCase):
         self.run_well("bench", "--model", self.path("m.snarm"), "--runs", "1", "--warmup", "0")
         # By default the first picture's own size.
         base = ["fit", "--images", Shared.good, "--backbone", Shared.weights, "--steps", "0", "--out", self.path("w.snarm")]
-        self.assertIn("of 96 x 64\n", self.run_well(*base, "--tile", "64"))
+        size = sample.png_size(os.path.join(Shared.good, sorted(os.listdir(Shared.good))[0]))
+        self.assertIn("of %d x %d\n" % size, self.run_well(*base, "--bank-size", "200", "--tile", "64"))
         self.assertNotIn("canvas", json.loads(self.run_well("info", "--json", Shared.model)))
 
     def test_replaces_a_model(self):
