@@ -12,6 +12,7 @@
 #include "snarm/detector.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -134,9 +134,11 @@ START_TEST(smoothing_of_large_maps) {
             steps[(size_t)y * W + x] = column[y] = (float)(y % 7);
     ck_ok(snarm_map_smooth(steps, W, H, 4, 2));
     ck_ok(snarm_map_smooth(column, 1, H, 4, 1));
+    size_t wrong = 0;
     for (int y = 0; y < H; y++)
         for (int x = 0; x < W; x++)
-            ck_assert(fabsf(steps[(size_t)y * W + x] - column[y]) < 1e-5f);
+            wrong += !(fabsf(steps[(size_t)y * W + x] - column[y]) < 1e-5f);
+    ck_assert_uint_eq(wrong, 0);
     free(steps), free(column);
 }
 END_TEST
