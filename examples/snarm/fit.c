@@ -14,7 +14,7 @@
 typedef struct fit_arguments {
     common_options common;
     text_list images, textures;
-    const char *backbone, *scorer, *out;
+    const char *backbone, *scorer, *out, *search;
     int32_t size[2], resize[2], tile[2];
     integer_list layers;
     int64_t groups, channels, neighbourhood, bank_size, neighbours, seed, steps, samples, embedding, memory, overlap;
@@ -86,6 +86,11 @@ static int parse(fit_arguments *a, int argc, char **argv) {
          .help = "patches kept at most; default 20000",
          .minimum = 1,
          .maximum = 1e7},
+        {.name = "search",
+         .kind = OPTION_CHOICE,
+         .target = &a->search,
+         .choices = "auto|exact",
+         .help = "of the bank; auto, the default: filtered where that finds 99.9% of the neighbours"},
         {.name = "size",
          .kind = OPTION_SIZE,
          .target = a->size,
@@ -259,6 +264,7 @@ static void to_library(const fit_arguments *a, snarm_fit_options *options) {
     options->seed = (uint64_t)a->seed;
     options->threads = a->common.threads;
     options->scorer_path = a->scorer;
+    options->search = strcmp(a->search, "exact") == 0 ? SNARM_SEARCH_EXACT : SNARM_SEARCH_AUTO;
 }
 _Static_assert((int)INTEGERS_MAX == (int)SNARM_LAYERS_MAX, "the lists of layers have one size");
 
@@ -299,6 +305,9 @@ static void print_summary(const snarm_detector *detector, const fit_arguments *a
     printf("patches      %lld (%d x %d of each %s)\n", patches, (int)info.backbone.grid_width,
            (int)info.backbone.grid_height, info.tile_columns > 0 ? "tile" : "image");
     printf("bank         %zu x %d\n", info.bank_count, (int)info.backbone.channels);
+    snarm_bank_search_info search = {.struct_size = sizeof search};
+    if (snarm_bank_get_search(snarm_detector_bank(detector), &search) == SNARM_OK && search.axes > 0)
+        printf("search       filtered by %d axes, finds %.2f%% of the neighbours\n", (int)search.axes, 100 * search.recall);
     printf("backbone     %s, %d x %d pixels\n", info.backbone.architecture, (int)info.backbone.width,
            (int)info.backbone.height);
     snarm_train_report training;
@@ -383,7 +392,7 @@ static int fit(const fit_arguments *a, const text_list *pictures, text_list *tex
 }
 
 int command_fit(int argc, char **argv) {
-    fit_arguments arguments = {0};
+    fit_arguments arguments = {.search = "auto"};
     text_list pictures = {0}, textures = {0};
     int code = parse(&arguments, argc, argv);
     if (code == CONTINUE)

@@ -43,6 +43,14 @@ static void add_backbone(json_t *facts, const snarm_backbone_info *info) {
     add_integer(facts, "neighbourhood", info->neighbourhood);
 }
 
+static void add_search(json_t *facts, const snarm_bank *bank) {
+    snarm_bank_search_info search = {.struct_size = sizeof search};
+    if (snarm_bank_get_search(bank, &search) != SNARM_OK)
+        return;
+    add_integer(facts, "search_axes", search.axes);
+    json_add(facts, "search_recall", json_number(search.recall));
+}
+
 static bool read_model(const char *path, int32_t threads, json_t *facts) {
     snarm_detector *detector;
     snarm_detector_options options;
@@ -58,6 +66,7 @@ static bool read_model(const char *path, int32_t threads, json_t *facts) {
         json_add(facts, "fitted_by", json_text(info.library_version));
         add_integer(facts, "images", info.image_count);
         add_integer(facts, "bank", (int64_t)info.bank_count);
+        add_search(facts, snarm_detector_bank(detector));
         add_integer(facts, "neighbours", info.neighbours);
         json_add(facts, "scorer", must_have(json_boolean(info.has_scorer)));
         snarm_train_report training;
@@ -118,6 +127,7 @@ static bool read_bank(const char *path, int32_t threads, json_t *facts) {
         add_integer(facts, "vectors", (int64_t)count);
         add_integer(facts, "channels", channels);
         add_integer(facts, "images", images);
+        add_search(facts, bank);
     }
     snarm_bank_destroy(bank);
     return read;

@@ -16,6 +16,7 @@ enum { SNARM_NEIGHBOURS_MAX = 64 };
 typedef struct snarm_bank_options {
     size_t struct_size;
     int32_t threads; /* default 0: snarm_default_threads(); 1..64 */
+    int32_t exact;   /* 1: searches are exact, whatever filter a file holds; default 0; 0..1 */
 } snarm_bank_options;
 SNARM_API void snarm_bank_options_init(snarm_bank_options *options);
 
@@ -37,7 +38,8 @@ SNARM_API snarm_status snarm_bank_merge(snarm_bank **out, const snarm_bank *cons
 SNARM_API snarm_status snarm_bank_add(snarm_bank **out, const snarm_bank *bank, const float *vectors,
                                       const int32_t *images, size_t count, const snarm_bank_options *options);
 
-/* A safetensors file with tensors "vectors" (M, C) F32 and "images" (M) I32. Saving is whole or not at all. */
+/* A safetensors file with tensors "vectors" (M, C) F32 and "images" (M) I32; with a filter also its axes, "axes" (A, C) F32, and the
+ * metadata "recall". Saving is whole or not at all. */
 SNARM_API snarm_status snarm_bank_save(const snarm_bank *bank, const char *path);
 SNARM_API snarm_status snarm_bank_load(snarm_bank **out, const char *path, const snarm_bank_options *options);
 
@@ -46,7 +48,8 @@ SNARM_API snarm_status snarm_bank_get_size(const snarm_bank *bank, size_t *count
 /* The vectors (M, C) and image indices (M): the handle's, valid as long as it. Any pointer may be NULL. */
 SNARM_API snarm_status snarm_bank_get_vectors(const snarm_bank *bank, const float **vectors, const int32_t **images);
 
-/* The exact k nearest bank vectors (Euclidean) of each query, nearest first, ties to the smaller index. The distances of all pairs
+/* The k nearest bank vectors (Euclidean) of each query, nearest first, ties to the smaller index: exactly, unless the bank has a
+ * filter (snarm_bank_tune). Distances are always the true ones. The distances of all pairs
  * are never held: a tile of queries meets a block of the bank, and a running list of the nearest is kept.
  *   queries    (count, C) floats, finite
  *   k          neighbours; 1..64, at most the number of vectors that are not excluded
@@ -56,6 +59,27 @@ SNARM_API snarm_status snarm_bank_get_vectors(const snarm_bank *bank, const floa
  * Any number of threads may search one bank at the same time. */
 SNARM_API snarm_status snarm_bank_search(const snarm_bank *bank, const float *queries, size_t count, int32_t k,
                                          int32_t exclude, float *distances, int32_t *indices);
+
+/* Makes searches several times faster. Features crowd along few directions: distances along the longest principal axes of the bank
+ * leave only a few dozen vectors that can be among the nearest of a query, and these alone are ranked by their true distances. Of a
+ * few numbers of axes the smallest is kept with which searches for the queries given find the wanted share of their true neighbours;
+ * where none does, or the features have fewer than 64 channels, searches stay exact.
+ *   bank     searches with the filter from now on, and saves it. No other thread may use it during the call. On failure it searches
+ *            exactly
+ *   queries  (count, C) floats, finite: typical ones that are not in the bank; some thousands
+ *   images   (count) image index whose vectors each passes over, or -1, equal ones best side by side; NULL: none do
+ *   k        neighbours that will be asked for; 1..64, at most the number of vectors that no query passes over
+ *   recall   above 0, at most 1; 0.999 changes no result that matters */
+SNARM_API snarm_status snarm_bank_tune(snarm_bank *bank, const float *queries, const int32_t *images, size_t count, int32_t k,
+                                       double recall);
+
+/* How a bank searches. Set struct_size before the call. */
+typedef struct snarm_bank_search_info {
+    size_t struct_size;
+    int32_t axes;  /* of the filter; 0: exactly, without one */
+    double recall; /* share of true neighbours found when it was tuned; 1 without a filter */
+} snarm_bank_search_info;
+SNARM_API snarm_status snarm_bank_get_search(const snarm_bank *bank, snarm_bank_search_info *info);
 
 /* Initialise with snarm_coreset_options_init; zero means default. */
 typedef struct snarm_coreset_options {

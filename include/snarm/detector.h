@@ -37,6 +37,13 @@ typedef struct snarm_image_source {
     void *user;
 } snarm_image_source;
 
+/* How the bank is searched. Values are fixed. */
+typedef enum snarm_search {
+    SNARM_SEARCH_AUTO = 0, /* a bank of 4,096 vectors or more gets a filter (snarm_bank_tune) that finds at least 99.9% of the true
+                              neighbours of good patches left out of it */
+    SNARM_SEARCH_EXACT = 1 /* exactly */
+} snarm_search;
+
 /* Initialise with snarm_fit_options_init; zero means default. */
 typedef struct snarm_fit_options {
     size_t struct_size;
@@ -59,11 +66,12 @@ typedef struct snarm_fit_options {
                                them, projected, would take more than a quarter of it */
     int32_t threads;        /* of the fit and of the detector; default 0: snarm_default_threads(); 1..64 */
     const char *scorer_path; /* a scorer file to use and to keep in the model; NULL: none */
-    snarm_progress_fn progress; /* stages "features", "coreset", "bank", "samples", "threshold"; NULL: none */
+    snarm_progress_fn progress; /* stages "features", "coreset", "bank", "search", "samples", "threshold"; NULL: none */
     void *progress_user;
     const snarm_train_options *train; /* trains a scorer from synthetic defects; NULL: none, the map is that of distances. Not with
                                          scorer_path */
     const snarm_image_source *textures; /* pictures that fill some of the synthetic defects; NULL: textures of the library's own */
+    int32_t search;         /* a snarm_search; default SNARM_SEARCH_AUTO */
     /* Tiles, for large pictures with small defects: the network's input is then a tile, and width and height above are those of the
      * canvas, up to 16,384, which is cut into overlapping tiles of full resolution. The map has the canvas's size. Width and height
      * default to resize_width and resize_height, and where these are 0 too to the first picture's own size, to which the others are
@@ -96,6 +104,7 @@ SNARM_API snarm_status snarm_detector_save(const snarm_detector *detector, const
 typedef struct snarm_detector_options {
     size_t struct_size;
     int32_t threads; /* default 0: snarm_default_threads(); 1..64 */
+    int32_t exact;   /* 1: the bank is searched exactly, whatever filter the file holds; default 0; 0..1 */
 } snarm_detector_options;
 SNARM_API void snarm_detector_options_init(snarm_detector_options *options);
 

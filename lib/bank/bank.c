@@ -42,11 +42,22 @@ static snarm_status check_size(size_t count, int64_t channels) {
     return SNARM_OK;
 }
 
+snarm_status sn_bank_options_read(snarm_bank_options *out, const snarm_bank_options *given) {
+    snarm_bank_options_init(out);
+    SN_TRY(sn_options_read(out, sizeof *out, given, sizeof *out, "snarm_bank_options"));
+    if (out->exact != 0 && out->exact != 1)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_bank_options: exact is %d, expected 0..1", (int)out->exact);
+    return SNARM_OK;
+}
+
 /* The common end of every way to make a bank: what it holds is set, except the search's side. */
 static snarm_status complete(snarm_bank *bank, const snarm_bank_options *given) {
     snarm_bank_options options;
-    snarm_bank_options_init(&options);
-    SN_TRY(sn_options_read(&options, sizeof options, given, sizeof options, "snarm_bank_options"));
+    SN_TRY(sn_bank_options_read(&options, given));
+    if (options.exact == 1) {
+        sn_filter_destroy(bank->filter);
+        bank->filter = NULL;
+    }
     bank->threads = sn_threads_resolve(options.threads);
     int former = sn_threads_enter(bank->threads);
     snarm_status status = count_images(bank);
@@ -72,15 +83,18 @@ static snarm_status finish(snarm_bank **out, snarm_bank *bank, const snarm_bank_
 }
 
 snarm_status sn_bank_create_view(snarm_bank **out, const float *vectors, const int32_t *images, size_t count,
-                                 int32_t channels, const snarm_bank_options *options, sn_safetensors *file) {
+                                 int32_t channels, const snarm_bank_options *options, sn_filter *filter,
+                                 sn_safetensors *file) {
     *out = NULL;
     snarm_bank *bank;
     snarm_status status = sn_alloc_zeroed(&bank, 1, sizeof *bank, "bank");
     if (status != SNARM_OK) {
+        sn_filter_destroy(filter);
         sn_safetensors_close(file);
         return status;
     }
-    *bank = (snarm_bank){.count = count, .channels = channels, .vectors = vectors, .images = images, .file = file};
+    *bank = (snarm_bank){
+        .count = count, .channels = channels, .vectors = vectors, .images = images, .filter = filter, .file = file};
     return finish(out, bank, options);
 }
 
@@ -194,6 +208,7 @@ void snarm_bank_destroy(snarm_bank *bank) {
     if (bank == NULL)
         return;
     sn_bank_search_destroy(bank);
+    sn_filter_destroy(bank->filter);
     sn_free(bank->owned_vectors);
     sn_free(bank->owned_images);
     sn_safetensors_close(bank->file);

@@ -2,6 +2,8 @@
 #ifndef SN_BANK_BANK_H
 #define SN_BANK_BANK_H
 
+#include "bank/filter.h"
+#include "bank/row_tiles.h"
 #include "core/pool.h"
 #include "io/safetensors.h"
 #include "kernel/gemm.h"
@@ -10,15 +12,8 @@
 enum {
     /* Bank vectors that one product meets. With a tile of queries the values it leaves (2 MB) stay in the second-level
      * caches until the running lists have seen them. */
-    SN_BANK_BLOCK = 2048,
-    SN_BANK_TILE = 256,
-    SN_BANK_TILE_SIZES = 5 /* 256, 128, 64, 32, 16: any number of queries is covered with little waste */
+    SN_BANK_BLOCK = 2048
 };
-
-typedef struct sn_bank_tile {
-    size_t rows;
-    sn_gemm *gemm;
-} sn_bank_tile;
 
 struct snarm_bank {
     size_t count;
@@ -30,18 +25,22 @@ struct snarm_bank {
     sn_safetensors *file; /* what vectors and images point into, or NULL */
 
     /* The search's side: blocks of -2 b, packed as oneDNN wants them, and |b|^2, so that a product with bias gives
-     * |b|^2 - 2 q.b, which orders the bank as the distance to q does. */
+     * |b|^2 - 2 q.b, which orders the bank as the distance to q does. With a filter, b and q are what it leaves of them. */
+    sn_filter *filter; /* NULL: exact */
     size_t block, blocks, packed_bytes;
     unsigned char *packed; /* (blocks, packed_bytes) */
     float *norms;          /* (blocks * block), infinite past the end */
-    sn_bank_tile tiles[SN_BANK_TILE_SIZES]; /* largest first */
-    int tile_count;
+    sn_row_tiles tiles;
     sn_pool *states;
 };
 
-/* A bank over arrays that live as long as it: in a mapped file, which the bank closes if it is given (also on failure). */
+snarm_status sn_bank_options_read(snarm_bank_options *out, const snarm_bank_options *given);
+
+/* A bank over arrays that live as long as it: in a mapped file, which the bank closes if it is given. It takes over filter (or NULL),
+ * too; both also on failure. */
 snarm_status sn_bank_create_view(snarm_bank **out, const float *vectors, const int32_t *images, size_t count,
-                                 int32_t channels, const snarm_bank_options *options, sn_safetensors *file);
+                                 int32_t channels, const snarm_bank_options *options, sn_filter *filter,
+                                 sn_safetensors *file);
 
 /* A bank that takes over arrays of sn_alloc, also on failure. */
 snarm_status sn_bank_adopt(snarm_bank **out, float *vectors, int32_t *images, size_t count, int32_t channels,
@@ -56,7 +55,8 @@ snarm_status sn_bank_read(snarm_bank **out, const sn_safetensors *file, const ch
 /* means (count) of each query's k distances, (count, k), as a search gives them. */
 void sn_mean_distances(const float *distances, size_t count, size_t k, float *means);
 
-/* search.c: prepares blocks, products and the pool of states; sn_bank_search_destroy undoes what was done of it. */
+/* search.c: prepares blocks, products and the pool of states, for the bank's filter; sn_bank_search_destroy undoes what was done of
+ * it and leaves the filter. */
 snarm_status sn_bank_search_create(snarm_bank *bank);
 void sn_bank_search_destroy(snarm_bank *bank);
 

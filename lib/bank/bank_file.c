@@ -1,5 +1,6 @@
 #include "bank/bank.h"
 #include "core/memory.h"
+#include "kernel/finite.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +13,42 @@ snarm_status sn_bank_write(const snarm_bank *bank, sn_writer *writer, const char
     snprintf(name, sizeof name, "%svectors", prefix);
     SN_TRY(sn_writer_tensor(writer, name, SN_F32, 2, shape, bank->vectors));
     snprintf(name, sizeof name, "%simages", prefix);
-    return sn_writer_tensor(writer, name, SN_I32, 1, shape, bank->images);
+    SN_TRY(sn_writer_tensor(writer, name, SN_I32, 1, shape, bank->images));
+    if (bank->filter == NULL)
+        return SNARM_OK;
+    snprintf(name, sizeof name, "%saxes", prefix);
+    SN_TRY(sn_writer_tensor(writer, name, SN_F32, 2, (int64_t[]){(int64_t)bank->filter->axes, bank->channels},
+                            bank->filter->rotation));
+    snprintf(name, sizeof name, "%srecall", prefix);
+    return sn_writer_metadata_double(writer, name, bank->filter->recall);
+}
+
+/* The filter, if the file has one: *filter is NULL if not. */
+static snarm_status read_filter(const sn_safetensors *file, const char *prefix, int64_t channels, sn_filter **filter) {
+    *filter = NULL;
+    char name[NAME_MAX_BYTES];
+    snprintf(name, sizeof name, "%saxes", prefix);
+    if (sn_safetensors_find(file, name) == NULL)
+        return SNARM_OK;
+    const sn_tensor *axes;
+    SN_TRY(sn_safetensors_require(file, name, 2, (int64_t[]){-1, channels}, &axes));
+    if (axes->shape[0] < 1 || axes->shape[0] > SN_FILTER_AXES_MAX || axes->shape[0] > channels)
+        return sn_error(SNARM_ERROR_FORMAT, "%s: tensor %s has %lld rows, expected 1..%d and at most the %lld channels",
+                        sn_safetensors_path(file), name, (long long)axes->shape[0], SN_FILTER_AXES_MAX, (long long)channels);
+    double recall;
+    char key[NAME_MAX_BYTES];
+    snprintf(key, sizeof key, "%srecall", prefix);
+    SN_TRY(sn_safetensors_metadata_double(file, key, 0, 1, &recall));
+    float *rotation;
+    SN_TRY(sn_alloc(&rotation, axes->count, sizeof *rotation, "filter"));
+    snarm_status status = sn_tensor_to_f32(file, axes, rotation);
+    const size_t wrong = status == SNARM_OK ? sn_find_not_finite(rotation, axes->count) : SIZE_MAX;
+    if (wrong != SIZE_MAX)
+        status = sn_error(SNARM_ERROR_FORMAT, "%s: tensor %s: value %zu is not finite", sn_safetensors_path(file), name, wrong);
+    if (status == SNARM_OK)
+        status = sn_filter_create(filter, rotation, (size_t)axes->shape[0], (size_t)channels, recall);
+    sn_free(rotation);
+    return status;
 }
 
 /* Finds both tensors with the types and alignment that let them be used where they lie. */
@@ -51,9 +87,11 @@ snarm_status sn_bank_read(snarm_bank **out, const sn_safetensors *file, const ch
     *out = NULL;
     const sn_tensor *vectors, *images;
     SN_TRY(find(file, prefix, &vectors, &images));
+    sn_filter *filter;
+    SN_TRY(read_filter(file, prefix, vectors->shape[1], &filter));
     return blame(sn_safetensors_path(file),
                  sn_bank_create_view(out, vectors->data, images->data, (size_t)vectors->shape[0],
-                                     (int32_t)vectors->shape[1], options, NULL));
+                                     (int32_t)vectors->shape[1], options, filter, NULL));
 }
 
 snarm_status snarm_bank_save(const snarm_bank *bank, const char *path) {
@@ -74,14 +112,19 @@ snarm_status snarm_bank_load(snarm_bank **out, const char *path, const snarm_ban
     if (out == NULL || path == NULL)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_bank_load: %s is NULL", out == NULL ? "out" : "path");
     *out = NULL;
+    snarm_bank_options checked; /* here, as whatever fails from here on is the file's fault */
+    SN_TRY(sn_bank_options_read(&checked, options));
     sn_safetensors *file;
     SN_TRY(sn_safetensors_open(&file, path));
     const sn_tensor *vectors, *images;
+    sn_filter *filter = NULL;
     snarm_status status = find(file, "", &vectors, &images);
+    if (status == SNARM_OK)
+        status = read_filter(file, "", vectors->shape[1], &filter);
     if (status != SNARM_OK) {
         sn_safetensors_close(file);
         return status;
     }
     return blame(path, sn_bank_create_view(out, vectors->data, images->data, (size_t)vectors->shape[0],
-                                           (int32_t)vectors->shape[1], options, file));
+                                           (int32_t)vectors->shape[1], options, filter, file));
 }

@@ -1,6 +1,7 @@
-/* Exact nearest neighbours: blocks of the bank meet tiles of queries in one product each, a running list of the
+/* Nearest neighbours: blocks of the bank meet tiles of queries in one product each, a running list of the
  * nearest sees the values while they are in the caches, and the distances of the few that remain are computed again from
- * differences, free of the cancellation in |b|^2 - 2 q.b. */
+ * differences, free of the cancellation in |b|^2 - 2 q.b. With a filter the products are those of a few principal axes, and
+ * more remain to be ranked by their true distances. */
 #include "bank/bank.h"
 
 #include "core/memory.h"
@@ -14,14 +15,18 @@
 enum {
     /* Candidates beyond k that are ranked again: the product's rounding can swap only neighbours of nearly equal distance. */
     SPARE = 8,
+    /* And those of a filter: a search finds its share of the true neighbours with so many. */
+    SPARE_OF_FILTER = 32,
     /* Queries whose lists are kept at a time: bounds the memory of a call. */
     QUERIES_AT_A_TIME = 8192
 };
 
 typedef struct search_state {
     sn_stream *stream;
-    float *values;  /* (tile, block) */
-    float *queries; /* (tile, channels): the last tile, padded */
+    float *values;    /* (tile, block) */
+    float *padded;    /* (tile, channels): the last tile of queries */
+    float *projected; /* (queries in whole tiles, axes) with a filter */
+    size_t projected_capacity;
     float *best_values;
     int32_t *best_indices; /* (queries, candidates) both */
     size_t best_capacity;
@@ -33,7 +38,8 @@ static void destroy_state(void *pointer) {
         return;
     sn_stream_destroy(state->stream);
     sn_free(state->values);
-    sn_free(state->queries);
+    sn_free(state->padded);
+    sn_free(state->projected);
     sn_free(state->best_values);
     sn_free(state->best_indices);
     sn_free(state);
@@ -41,8 +47,8 @@ static void destroy_state(void *pointer) {
 
 static snarm_status fill_state(search_state *state, const snarm_bank *bank) {
     SN_TRY(sn_stream_create(&state->stream));
-    SN_TRY(sn_alloc(&state->values, SN_BANK_TILE, bank->block * sizeof(float), "search values"));
-    return sn_alloc_zeroed(&state->queries, SN_BANK_TILE, (size_t)bank->channels * sizeof(float), "search queries");
+    SN_TRY(sn_alloc(&state->values, SN_ROW_TILE, bank->block * sizeof(float), "search values"));
+    return sn_alloc_zeroed(&state->padded, SN_ROW_TILE, (size_t)bank->channels * sizeof(float), "search queries");
 }
 
 static snarm_status create_state(void **out, const void *owner) {
@@ -57,35 +63,37 @@ static snarm_status create_state(void **out, const void *owner) {
     return SNARM_OK;
 }
 
-static snarm_status create_tiles(snarm_bank *bank) {
-    for (size_t rows = SN_BANK_TILE; bank->tile_count < SN_BANK_TILE_SIZES; rows /= 2) {
-        const sn_gemm_shape shape = {
-            .rows = rows, .inner = (size_t)bank->channels, .columns = bank->block, .bias = true};
-        sn_gemm *gemm;
-        SN_TRY(sn_gemm_create(&gemm, &shape));
-        if (bank->tile_count > 0 && !sn_gemm_same_packing(gemm, bank->tiles[0].gemm)) {
-            sn_gemm_destroy(gemm); /* larger tiles serve, with more padding */
-            return SNARM_OK;
-        }
-        bank->tiles[bank->tile_count++] = (sn_bank_tile){rows, gemm};
-    }
+/* Rows first.. of the bank, as the products see them: (rows in whole tiles, inner). */
+static snarm_status take_rows(const snarm_bank *bank, sn_stream *stream, size_t first, size_t rows, float *padded, float *dst) {
+    const float *vectors = bank->vectors + first * (size_t)bank->channels;
+    if (bank->filter != NULL)
+        return sn_filter_run(bank->filter, stream, vectors, rows, padded, dst);
+    memcpy(dst, vectors, rows * (size_t)bank->channels * sizeof *dst);
     return SNARM_OK;
 }
 
-static snarm_status pack_blocks(snarm_bank *bank, float *scaled) {
-    const size_t channels = (size_t)bank->channels;
+typedef struct packing {
+    sn_stream *stream;
+    float *scaled; /* (block and a tile, inner) */
+    float *padded; /* (tile, channels) */
+} packing;
+
+static snarm_status pack_blocks(snarm_bank *bank, packing *work) {
+    const size_t inner = bank->tiles.inner;
     const sn_simd *simd = sn_simd_table();
+    SN_TRY(sn_stream_create(&work->stream));
+    SN_TRY(sn_alloc(&work->scaled, bank->block + SN_ROW_TILE, inner * sizeof(float), "bank block"));
+    SN_TRY(sn_alloc_zeroed(&work->padded, SN_ROW_TILE, (size_t)bank->channels * sizeof(float), "bank block"));
     for (size_t b = 0; b < bank->blocks; b++) {
-        const size_t first = b * bank->block;
+        const size_t first = b * bank->block, left = bank->count - first, rows = left < bank->block ? left : bank->block;
+        SN_TRY(take_rows(bank, work->stream, first, rows, work->padded, work->scaled));
         for (size_t i = 0; i < bank->block; i++) {
-            float *row = scaled + i * channels;
-            const bool present = first + i < bank->count;
-            const float *vector = bank->vectors + (first + i) * channels;
-            bank->norms[first + i] = present ? simd->dot(vector, vector, channels) : INFINITY;
-            for (size_t c = 0; c < channels; c++)
-                row[c] = present ? -2.0f * vector[c] : 0.0f;
+            float *row = work->scaled + i * inner;
+            bank->norms[first + i] = i < rows ? simd->dot(row, row, inner) : INFINITY;
+            for (size_t c = 0; c < inner; c++)
+                row[c] = i < rows ? -2.0f * row[c] : 0.0f;
         }
-        SN_TRY(sn_gemm_pack(bank->tiles[0].gemm, scaled, 0, bank->packed + b * bank->packed_bytes));
+        SN_TRY(sn_gemm_pack(bank->tiles.sizes[0].gemm, work->scaled, 0, bank->packed + b * bank->packed_bytes));
     }
     return SNARM_OK;
 }
@@ -94,23 +102,24 @@ snarm_status sn_bank_search_create(snarm_bank *bank) {
     const size_t whole = (bank->count + 15) / 16 * 16;
     bank->block = whole < SN_BANK_BLOCK ? whole : SN_BANK_BLOCK;
     bank->blocks = (bank->count + bank->block - 1) / bank->block;
-    SN_TRY(create_tiles(bank));
-    bank->packed_bytes = sn_align_up(sn_gemm_packed_bytes(bank->tiles[0].gemm));
+    SN_TRY(sn_row_tiles_create(&bank->tiles, bank->filter != NULL ? bank->filter->axes : (size_t)bank->channels, bank->block, true));
+    bank->packed_bytes = sn_align_up(sn_gemm_packed_bytes(bank->tiles.sizes[0].gemm));
     SN_TRY(sn_alloc(&bank->packed, bank->blocks, bank->packed_bytes, "packed bank"));
     SN_TRY(sn_alloc(&bank->norms, bank->blocks, bank->block * sizeof(float), "bank norms"));
-    float *scaled;
-    SN_TRY(sn_alloc(&scaled, bank->block, (size_t)bank->channels * sizeof(float), "bank block"));
-    snarm_status status = pack_blocks(bank, scaled);
-    sn_free(scaled);
+    packing work = {NULL, NULL, NULL};
+    snarm_status status = pack_blocks(bank, &work);
+    sn_stream_destroy(work.stream);
+    sn_free(work.scaled);
+    sn_free(work.padded);
     return status == SNARM_OK ? sn_pool_create(&bank->states, create_state, destroy_state, bank) : status;
 }
 
 void sn_bank_search_destroy(snarm_bank *bank) {
     sn_pool_destroy(bank->states);
-    for (int i = 0; i < bank->tile_count; i++)
-        sn_gemm_destroy(bank->tiles[i].gemm);
+    sn_row_tiles_release(&bank->tiles);
     sn_free(bank->packed);
     sn_free(bank->norms);
+    bank->states = NULL, bank->packed = NULL, bank->norms = NULL;
 }
 
 /* One call's work on up to QUERIES_AT_A_TIME queries. */
@@ -165,32 +174,31 @@ static void rank_rows(void *context, size_t begin, size_t end, int thread) {
     }
 }
 
-/* The largest tile that the remaining queries fill, or the smallest for a rest. */
-static const sn_bank_tile *choose_tile(const snarm_bank *bank, size_t remaining) {
-    int i = 0;
-    while (i < bank->tile_count - 1 && bank->tiles[i].rows > remaining)
-        i++;
-    return &bank->tiles[i];
+/* queries: as the products see them. */
+static snarm_status meet_block(search *s, const float *queries, size_t block, size_t count) {
+    const snarm_bank *bank = s->bank;
+    s->block_first = block * bank->block;
+    for (size_t rows; s->tile_first < count; s->tile_first += rows) {
+        SN_TRY(sn_row_tiles_run(&bank->tiles, s->state->stream, queries + s->tile_first * bank->tiles.inner, count - s->tile_first,
+                            bank->packed + block * bank->packed_bytes, bank->norms + s->block_first, s->state->padded,
+                            s->state->values, &rows));
+        sn_parallel(rows, 4, scan_rows, s);
+    }
+    s->tile_first = 0;
+    return SNARM_OK;
 }
 
-static snarm_status meet_block(search *s, size_t block, size_t count) {
-    const snarm_bank *bank = s->bank;
-    const size_t channels = (size_t)bank->channels;
-    s->block_first = block * bank->block;
-    for (s->tile_first = 0; s->tile_first < count;) {
-        const size_t remaining = count - s->tile_first;
-        const sn_bank_tile *tile = choose_tile(bank, remaining);
-        const float *queries = s->queries + s->tile_first * channels;
-        const size_t rows = remaining < tile->rows ? remaining : tile->rows;
-        if (rows < tile->rows) {
-            memcpy(s->state->queries, queries, rows * channels * sizeof(float));
-            queries = s->state->queries; /* rows past the rest hold older queries: computed, not looked at */
-        }
-        SN_TRY(sn_gemm_run(tile->gemm, s->state->stream, queries, bank->packed + block * bank->packed_bytes,
-                           bank->norms + s->block_first, s->state->values));
-        sn_parallel(rows, 4, scan_rows, s);
-        s->tile_first += rows;
+/* The queries along the filter's axes. */
+static snarm_status project(search *s, size_t count, const float **projected) {
+    const sn_filter *filter = s->bank->filter;
+    search_state *state = s->state;
+    const size_t floats = (count + SN_ROW_TILE) * filter->axes;
+    if (state->projected_capacity < floats) {
+        SN_TRY(sn_resize(&state->projected, 0, floats, sizeof(float), "search queries"));
+        state->projected_capacity = floats;
     }
+    SN_TRY(sn_filter_run(filter, state->stream, s->queries, count, state->padded, state->projected));
+    *projected = state->projected;
     return SNARM_OK;
 }
 
@@ -206,8 +214,11 @@ static snarm_status search_some(search *s, size_t count) {
         state->best_values[i] = INFINITY;
         state->best_indices[i] = -1;
     }
+    const float *queries = s->queries;
+    if (s->bank->filter != NULL)
+        SN_TRY(project(s, count, &queries));
     for (size_t block = 0; block < s->bank->blocks; block++)
-        SN_TRY(meet_block(s, block, count));
+        SN_TRY(meet_block(s, queries, block, count));
     sn_parallel(count, 16, rank_rows, s);
     return SNARM_OK;
 }
@@ -241,7 +252,7 @@ snarm_status snarm_bank_search(const snarm_bank *bank, const float *queries, siz
     void *state;
     SN_TRY(sn_pool_take(bank->states, &state));
     search s = {.bank = bank, .simd = sn_simd_table(), .state = state, .k = (size_t)k, .exclude = exclude,
-                .candidates = (size_t)k + SPARE, .owners = exclude >= 0 ? bank->images : NULL};
+                .candidates = (size_t)k + (bank->filter != NULL ? SPARE_OF_FILTER : SPARE), .owners = exclude >= 0 ? bank->images : NULL};
     const int former = sn_threads_enter(bank->threads);
     snarm_status status = check_queries(bank, queries, count);
     for (size_t first = 0; first < count && status == SNARM_OK; first += QUERIES_AT_A_TIME) {

@@ -222,10 +222,10 @@ static snarm_status read_recipe(const sn_safetensors *file, snarm_detector *d, s
     return SNARM_OK;
 }
 
-static snarm_status read_bank(const sn_safetensors *file, snarm_detector *d) {
+static snarm_status read_bank(const sn_safetensors *file, bool exact, snarm_detector *d) {
     snarm_bank_options options;
     snarm_bank_options_init(&options);
-    options.threads = d->threads;
+    options.threads = d->threads, options.exact = exact;
     SN_TRY(sn_bank_read(&d->bank, file, "bank.", &options));
     size_t count;
     int32_t channels, images;
@@ -246,7 +246,7 @@ static snarm_status read_bank(const sn_safetensors *file, snarm_detector *d) {
     return SNARM_OK;
 }
 
-static snarm_status read_detector(snarm_detector *d, const char *path) {
+static snarm_status read_detector(snarm_detector *d, const char *path, bool exact) {
     SN_TRY(sn_safetensors_open(&d->files[0], path));
     const sn_safetensors *file = d->files[0];
     SN_TRY(read_format(file, d));
@@ -259,7 +259,7 @@ static snarm_status read_detector(snarm_detector *d, const char *path) {
     SN_TRY(read_training(file, &d->training));
     SN_TRY(sn_detector_open_parts(d, &options));
     SN_TRY(sn_detector_lay_out(d, "metadata"));
-    SN_TRY(read_bank(file, d));
+    SN_TRY(read_bank(file, exact, d));
     return sn_detector_ready(d);
 }
 
@@ -270,10 +270,12 @@ snarm_status snarm_detector_load(snarm_detector **out, const char *path, const s
     snarm_detector_options options;
     snarm_detector_options_init(&options);
     SN_TRY(sn_options_read(&options, sizeof options, given, sizeof options, "snarm_detector_options"));
+    if (options.exact != 0 && options.exact != 1)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_options: exact is %d, expected 0..1", (int)options.exact);
     snarm_detector *d;
     SN_TRY(sn_alloc_zeroed(&d, 1, sizeof *d, "detector"));
     d->threads = sn_threads_resolve(options.threads);
-    snarm_status status = read_detector(d, path);
+    snarm_status status = read_detector(d, path, options.exact == 1);
     if (status != SNARM_OK) {
         snarm_detector_destroy(d);
         /* Values of the file that a part refused as an argument are still the file's fault. */

@@ -24,6 +24,8 @@ static snarm_status learn(snarm_detector *d, const snarm_image_source *images, c
     snarm_status status = sn_feature_source_create(&source, d, images, inspection, options->feature_memory);
     if (status == SNARM_OK)
         status = sn_fit_bank(d, &source, options);
+    if (status == SNARM_OK)
+        status = sn_fit_tune(d, &source, options);
     if (status == SNARM_OK && options->train != NULL) {
         status = sn_fit_train(d, &source, options);
         if (status == SNARM_OK)

@@ -46,6 +46,8 @@ snarm_status sn_feature_source_get(sn_feature_source *source, size_t index, cons
 
 /* bank.c: chooses bank_size of all the pictures' features and makes the detector's bank of them. */
 snarm_status sn_fit_bank(snarm_detector *detector, sn_feature_source *source, const snarm_fit_options *options);
+/* tune.c: lets the bank be searched faster, where that loses next to nothing. */
+snarm_status sn_fit_tune(snarm_detector *detector, sn_feature_source *source, const snarm_fit_options *options);
 /* threshold.c: leave-one-out scores of all pictures, and the threshold. */
 snarm_status sn_fit_threshold(snarm_detector *detector, sn_feature_source *source, const snarm_fit_options *options);
 

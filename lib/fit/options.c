@@ -29,6 +29,8 @@ static snarm_status check(const snarm_fit_options *o) {
     if (o->feature_memory < -1)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: feature_memory is %lld, expected -1 or more",
                         (long long)o->feature_memory);
+    if (o->search != SNARM_SEARCH_AUTO && o->search != SNARM_SEARCH_EXACT)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: search is %d, expected a snarm_search, 0..1", (int)o->search);
     const int32_t sides[] = {o->width, o->height, o->resize_width, o->resize_height, o->tile_width, o->tile_height};
     for (int i = 0; i < 6; i++)
         if (sides[i] < 0 || sides[i] > SIDE_MAX)
@@ -50,7 +52,7 @@ static void share_side(int32_t *a, int32_t *b) {
 
 snarm_status sn_fit_options_read(snarm_fit_options *out, const snarm_fit_options *given) {
     snarm_fit_options_init(out);
-    SN_TRY(sn_options_read(out, sizeof *out, given, offsetof(snarm_fit_options, tile_width), "snarm_fit_options"));
+    SN_TRY(sn_options_read(out, sizeof *out, given, offsetof(snarm_fit_options, search), "snarm_fit_options"));
     SN_TRY(check(out));
     share_side(&out->width, &out->height);
     share_side(&out->resize_width, &out->resize_height);

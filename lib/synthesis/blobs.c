@@ -52,12 +52,11 @@ static void make_axes(sn_rng *rng, outline *o, float size, float stretch) {
     o->angle = sn_between(rng, 0.0f, PI);
 }
 
-/* Keeps alpha on the object, or off it. */
-static void clip(sn_canvas *canvas, uint8_t keep) {
+void sn_keep_on_object(sn_canvas *canvas, bool on) {
     for (int32_t y = canvas->box.top; y < canvas->box.bottom; y++) {
         size_t line = (size_t)y * (size_t)canvas->width;
         for (int32_t x = canvas->box.left; x < canvas->box.right; x++)
-            if (canvas->object[line + (size_t)x] != keep)
+            if ((canvas->object[line + (size_t)x] != 0) != on)
                 canvas->alpha[line + (size_t)x] = 0.0f;
     }
 }
@@ -138,7 +137,7 @@ void sn_draw_chip(sn_canvas *canvas) {
     draw_outline(canvas, &o);
     /* Material is missing inside the rim, or sticks out of it as a burr. */
     if (canvas->rim_count > 0)
-        clip(canvas, sn_chance(rng, 0.75f));
+        sn_keep_on_object(canvas, sn_chance(rng, 0.75f));
 }
 
 void sn_draw_patch(sn_canvas *canvas) {
@@ -196,5 +195,5 @@ void sn_draw_region(sn_canvas *canvas) {
         draw_outline(canvas, &o);
     }
     if (canvas->has_object && sn_chance(rng, 0.8f))
-        clip(canvas, 1);
+        sn_keep_on_object(canvas, true);
 }

@@ -8,7 +8,7 @@
 static const char *const shape_names[SN_SHAPE_COUNT] = {
     [SN_SHAPE_BLOB] = "blob",     [SN_SHAPE_SPOTS] = "spots", [SN_SHAPE_SCRATCH] = "scratch",
     [SN_SHAPE_CRACK] = "crack",   [SN_SHAPE_CHIP] = "chip",   [SN_SHAPE_PATCH] = "patch",
-    [SN_SHAPE_REGION] = "region",
+    [SN_SHAPE_REGION] = "region",   [SN_SHAPE_SECTION] = "section",
 };
 
 static const char *const fill_names[SN_FILL_COUNT] = {
@@ -29,6 +29,7 @@ static const float suits[SN_SHAPE_COUNT][SN_FILL_COUNT] = {
     /* chip    */ {1.2f, 0.7f, 0.7f, 0.5f, 0.8f, 0.3f, 0.4f, 0.2f, 0.7f, 0.3f},
     /* patch   */ {0.5f, 0.7f, 1.0f, 1.0f, 1.0f, 0.7f, 0.7f, 0.5f, 0.3f, 0.2f},
     /* region  */ {0.0f, 1.5f, 0.5f, 0.3f, 0.0f, 0.0f, 0.5f, 0.8f, 0.2f, 0.0f},
+    /* section */ {0.0f, 1.5f, 0.5f, 0.4f, 0.6f, 0.0f, 0.5f, 0.8f, 0.0f, 0.0f},
 };
 
 const char *sn_shape_name(sn_shape shape) {
@@ -52,6 +53,7 @@ void sn_synthesis_options_default(sn_synthesis_options *options, int32_t width, 
                 [SN_SHAPE_CHIP] = 0.8f,
                 [SN_SHAPE_PATCH] = 0.6f,
                 [SN_SHAPE_REGION] = 1.4f,
+                [SN_SHAPE_SECTION] = 2.0f,
             },
         .size_min = 8.0f,
         .size_max = 0.45f,

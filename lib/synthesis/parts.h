@@ -55,8 +55,12 @@ void sn_draw_spots(sn_canvas *canvas);
 void sn_draw_chip(sn_canvas *canvas);
 void sn_draw_patch(sn_canvas *canvas);
 void sn_draw_region(sn_canvas *canvas);
+void sn_draw_section(sn_canvas *canvas); /* sections.c */
 void sn_draw_scratch(sn_canvas *canvas);
 void sn_draw_crack(sn_canvas *canvas);
+
+/* Keeps alpha on the object, or off it. */
+void sn_keep_on_object(sn_canvas *canvas, bool on);
 
 /* fills.c: the filling inside the box. Some widen alpha and box. */
 void sn_fill(sn_canvas *canvas, sn_filling filling);

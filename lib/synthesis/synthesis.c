@@ -133,6 +133,8 @@ static float draw_size(const sn_canvas *canvas, sn_shape shape) {
         low *= 1.5f, high *= 2.0f;
     if (shape == SN_SHAPE_REGION)
         low = 0.6f * high, high *= 2.5f;
+    if (shape == SN_SHAPE_SECTION)
+        low = 1.5f * low, high = 1.1f * high;
     if (shape == SN_SHAPE_SPOTS)
         high = sn_min(high, 4.0f * low);
     return sn_log_between(canvas->rng, low, sn_max(high, low));
@@ -143,7 +145,7 @@ static void draw_shape(sn_canvas *canvas) {
         [SN_SHAPE_BLOB] = sn_draw_blob,       [SN_SHAPE_SPOTS] = sn_draw_spots,
         [SN_SHAPE_SCRATCH] = sn_draw_scratch, [SN_SHAPE_CRACK] = sn_draw_crack,
         [SN_SHAPE_CHIP] = sn_draw_chip,       [SN_SHAPE_PATCH] = sn_draw_patch,
-        [SN_SHAPE_REGION] = sn_draw_region,
+        [SN_SHAPE_REGION] = sn_draw_region,   [SN_SHAPE_SECTION] = sn_draw_section,
     };
     shapes[canvas->shape](canvas);
     bool line = canvas->shape == SN_SHAPE_SCRATCH || canvas->shape == SN_SHAPE_CRACK;
@@ -157,8 +159,8 @@ static void draw_shape(sn_canvas *canvas) {
 static float draw_contrast(sn_canvas *canvas, bool subtle) {
     /* Small and thin things must differ more to be seen at all. */
     float base = canvas->shape == SN_SHAPE_SCRATCH || canvas->shape == SN_SHAPE_CRACK ? 0.07f
-                 : canvas->shape == SN_SHAPE_REGION                                   ? 0.035f
-                                                                                      : 0.045f;
+                 : canvas->shape == SN_SHAPE_REGION || canvas->shape == SN_SHAPE_SECTION ? 0.035f
+                                                                                         : 0.045f;
     /* And so must those on rough ground. */
     base += 0.6f * sn_roughness(canvas);
     if (subtle)

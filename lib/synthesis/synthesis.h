@@ -28,6 +28,8 @@ typedef enum sn_shape {
     SN_SHAPE_CHIP,    /* at the border of the object, or of the picture: broken off, frayed, or a burr */
     SN_SHAPE_PATCH,   /* a turned rectangle with more or less round corners: foreign pieces, missing parts */
     SN_SHAPE_REGION,  /* large, with a soft ramp: stains, uneven shading */
+    SN_SHAPE_SECTION, /* all of the picture beyond a nearly straight edge, a band, or a corner: a step in the surface, a
+                         coating that ends, a strip that was worked differently */
     SN_SHAPE_COUNT
 } sn_shape;
 
@@ -58,7 +60,7 @@ typedef struct sn_synthesis_options {
     /* Strength. */
     float size_min; /* pixels across of the smallest, 4..64; default 8, one patch of the scorer's grid */
     float size_max; /* of the largest, as a share of sqrt(width * height), 0.05..0.8; default 0.45. Scratches
-                       and cracks are up to twice as long, regions up to 2.5 times as large */
+                       and cracks are up to twice as long, regions up to 2.5 times as large, sections 1.1 times as deep */
     float subtle;   /* share of defects with low contrast, 0..1; default 0.5 */
     float opacity_min; /* 0.05..1; default 0.15 */
     float visible; /* smallest local change that counts as seen on a smooth surface, 0.004..0.2; default 0.022

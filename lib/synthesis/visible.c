@@ -102,6 +102,24 @@ static int32_t connect(sn_canvas *canvas, uint8_t *mask, sn_box box) {
     return all_seen;
 }
 
+/* Who sees a section end sees all of it: the whole shape is marked once most of it was seen. */
+static void mark_whole(const sn_canvas *canvas, sn_box box, uint8_t *mask) {
+    int32_t area = 0, marked = 0;
+    for (int32_t y = box.top; y < box.bottom; y++)
+        for (int32_t x = box.left; x < box.right; x++) {
+            const size_t at = (size_t)y * (size_t)canvas->width + (size_t)x;
+            const bool inside = canvas->alpha[at] > 0.5f;
+            area += inside, marked += inside && mask[at] != 0;
+        }
+    if (2 * marked < area)
+        return;
+    for (int32_t y = box.top; y < box.bottom; y++)
+        for (int32_t x = box.left; x < box.right; x++) {
+            const size_t at = (size_t)y * (size_t)canvas->width + (size_t)x;
+            mask[at] |= canvas->alpha[at] > 0.5f;
+        }
+}
+
 float sn_roughness(sn_canvas *canvas) {
     roughness(canvas, canvas->good, canvas->box, canvas->plane[3], canvas->plane[1]);
     double sum = 0.0, weight = 1e-9;
@@ -120,6 +138,8 @@ int32_t sn_visible(sn_canvas *canvas, const float *dst, uint8_t *mask, sn_box *b
     sn_box box = sn_box_grow(canvas, canvas->box, WINDOW + 1);
     mark(canvas, dst, box, mask);
     int32_t seen = connect(canvas, mask, box), count = 0, area = 0;
+    if (canvas->shape == SN_SHAPE_SECTION)
+        mark_whole(canvas, box, mask);
     double sum = 0.0;
     *bounds = (sn_box){canvas->width, canvas->height, 0, 0};
     for (int32_t y = box.top; y < box.bottom; y++)

@@ -264,7 +264,10 @@ START_TEST(every_kind_occurs) {
             bool held = (held_shapes >> what.shape & 1) != 0 || (held_fills >> what.fill & 1) != 0;
             ck_assert(kinds == SN_KINDS_ALL || held == (kinds == SN_KINDS_HELD_OUT));
             bool line = what.shape == SN_SHAPE_SCRATCH || what.shape == SN_SHAPE_CRACK;
-            float most = what.shape == SN_SHAPE_REGION ? 2.5f * root : line ? 2.0f * root : root;
+            float most = root * (what.shape == SN_SHAPE_REGION    ? 2.5f
+                                 : line                           ? 2.0f
+                                 : what.shape == SN_SHAPE_SECTION ? 1.1f
+                                                                  : 1.0f);
             ck_assert(what.size >= b.options.size_min && what.size <= 1.001f * most);
             ck_assert_int_ge(what.visible, 22); /* 0.35 of the smallest size squared */
             if (what.shape == SN_SHAPE_PATCH || what.shape == SN_SHAPE_BLOB) {

@@ -1,0 +1,42 @@
+#include "bank/row_tiles.h"
+
+#include <string.h>
+
+snarm_status sn_row_tiles_create(sn_row_tiles *tiles, size_t inner, size_t columns, bool bias) {
+    *tiles = (sn_row_tiles){.inner = inner, .columns = columns};
+    for (size_t rows = SN_ROW_TILE; tiles->count < SN_ROW_TILE_SIZES; rows /= 2) {
+        const sn_gemm_shape shape = {.rows = rows, .inner = inner, .columns = columns, .bias = bias};
+        sn_gemm *gemm;
+        SN_TRY(sn_gemm_create(&gemm, &shape));
+        if (tiles->count > 0 && !sn_gemm_same_packing(gemm, tiles->sizes[0].gemm)) {
+            sn_gemm_destroy(gemm); /* larger tiles serve, with more padding */
+            return SNARM_OK;
+        }
+        tiles->sizes[tiles->count++] = (sn_row_tile){rows, gemm};
+    }
+    return SNARM_OK;
+}
+
+void sn_row_tiles_release(sn_row_tiles *tiles) {
+    for (int i = 0; i < tiles->count; i++)
+        sn_gemm_destroy(tiles->sizes[i].gemm);
+    *tiles = (sn_row_tiles){.count = 0};
+}
+
+const sn_row_tile *sn_row_tiles_choose(const sn_row_tiles *tiles, size_t remaining) {
+    int i = 0;
+    while (i < tiles->count - 1 && tiles->sizes[i].rows > remaining)
+        i++;
+    return &tiles->sizes[i];
+}
+
+snarm_status sn_row_tiles_run(const sn_row_tiles *tiles, sn_stream *stream, const float *src, size_t remaining, const void *packed,
+                          const float *bias, float *padded, float *dst, size_t *rows) {
+    const sn_row_tile *tile = sn_row_tiles_choose(tiles, remaining);
+    *rows = remaining < tile->rows ? remaining : tile->rows;
+    if (*rows < tile->rows) {
+        memcpy(padded, src, *rows * tiles->inner * sizeof *padded);
+        src = padded; /* rows past the rest hold older values: computed, not looked at */
+    }
+    return sn_gemm_run(tile->gemm, stream, src, packed, bias, dst);
+}

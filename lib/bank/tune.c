@@ -1,0 +1,117 @@
+/* Finds the shortest filter with which searches still find the nearest vectors. */
+#include "bank/bank.h"
+
+#include "core/memory.h"
+#include "core/threads.h"
+
+#include <math.h>
+
+/* Filters tried, from the cheapest on. One that leaves more than half of the channels is not worth its ranking. */
+static const size_t lengths[] = {32, 48, 64, 96, 128, SN_FILTER_AXES_MAX};
+enum { LENGTHS = sizeof lengths / sizeof *lengths };
+
+typedef struct tuning {
+    snarm_bank *bank;
+    const float *queries;
+    const int32_t *images;
+    size_t count, k;
+    float *expected, *found; /* (count, k) distances */
+    float *rotation;
+    size_t axes;
+} tuning;
+
+/* Queries that pass over the same image's vectors are searched together. */
+static snarm_status search_all(const tuning *t, float *distances) {
+    for (size_t first = 0, last; first < t->count; first = last) {
+        const int32_t image = t->images != NULL ? t->images[first] : -1;
+        for (last = first + 1; last < t->count && (t->images == NULL || t->images[last] == image);)
+            last++;
+        SN_TRY(snarm_bank_search(t->bank, t->queries + first * (size_t)t->bank->channels, last - first, (int32_t)t->k, image,
+                                 distances + first * t->k, NULL));
+    }
+    return SNARM_OK;
+}
+
+/* The share of the true neighbours found: of distances no larger than the true one of the same rank's last. */
+static double recall_of(const tuning *t) {
+    size_t found = 0;
+    for (size_t i = 0; i < t->count; i++) {
+        const float farthest = t->expected[i * t->k + t->k - 1] * 1.000001f;
+        for (size_t j = 0; j < t->k; j++)
+            found += t->found[i * t->k + j] <= farthest;
+    }
+    return (double)found / (double)(t->count * t->k);
+}
+
+/* From now on the bank searches with this filter (NULL: exactly), which it owns, also on failure; then it searches as before. */
+static snarm_status use_filter(snarm_bank *bank, sn_filter *filter) {
+    snarm_bank former = *bank;
+    bank->filter = filter, bank->tiles = (sn_row_tiles){.count = 0};
+    bank->packed = NULL, bank->norms = NULL, bank->states = NULL;
+    snarm_status status = sn_bank_search_create(bank);
+    if (status != SNARM_OK) {
+        sn_bank_search_destroy(bank);
+        *bank = former;
+        sn_filter_destroy(filter);
+        return status;
+    }
+    sn_bank_search_destroy(&former);
+    sn_filter_destroy(former.filter);
+    return SNARM_OK;
+}
+
+static snarm_status try_lengths(tuning *t, double wanted) {
+    const size_t channels = (size_t)t->bank->channels;
+    SN_TRY(use_filter(t->bank, NULL));
+    SN_TRY(search_all(t, t->expected));
+    SN_TRY(sn_principal_axes(t->bank->vectors, t->bank->count, channels, SN_FILTER_AXES_MAX, &t->axes, &t->rotation));
+    for (int i = 0; i < LENGTHS && lengths[i] <= t->axes && 2 * lengths[i] <= channels; i++) {
+        sn_filter *filter;
+        SN_TRY(sn_filter_create(&filter, t->rotation, lengths[i], channels, 0));
+        SN_TRY(use_filter(t->bank, filter));
+        SN_TRY(search_all(t, t->found));
+        filter->recall = recall_of(t);
+        if (filter->recall >= wanted)
+            return SNARM_OK;
+    }
+    return use_filter(t->bank, NULL);
+}
+
+snarm_status snarm_bank_tune(snarm_bank *bank, const float *queries, const int32_t *images, size_t count, int32_t k,
+                             double recall) {
+    if (bank == NULL || queries == NULL)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_bank_tune: %s is NULL", bank == NULL ? "bank" : "queries");
+    if (count < 1 || k < 1 || k > SNARM_NEIGHBOURS_MAX)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_bank_tune: %s is %lld, expected %s", count < 1 ? "count" : "k",
+                        count < 1 ? 0LL : (long long)k, count < 1 ? "1 or more" : "1..64");
+    if (!(recall > 0 && recall <= 1))
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_bank_tune: recall is %g, expected above 0, at most 1", recall);
+    tuning t = {.bank = bank, .queries = queries, .images = images, .count = count, .k = (size_t)k};
+    size_t values;
+    if (!sn_multiply(&values, count, (size_t)k))
+        return sn_error_memory("distances", SIZE_MAX);
+    const int former = sn_threads_enter(bank->threads);
+    snarm_status status = sn_alloc(&t.expected, values, sizeof(float), "distances");
+    if (status == SNARM_OK)
+        status = sn_alloc(&t.found, values, sizeof(float), "distances");
+    if (status == SNARM_OK)
+        status = try_lengths(&t, recall);
+    if (status != SNARM_OK && bank->filter != NULL && bank->filter->recall < recall)
+        (void)use_filter(bank, NULL); /* with an error to report already */
+    sn_threads_leave(former);
+    sn_free(t.expected);
+    sn_free(t.found);
+    sn_free(t.rotation);
+    return status;
+}
+
+snarm_status snarm_bank_get_search(const snarm_bank *bank, snarm_bank_search_info *info) {
+    if (bank == NULL || info == NULL)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_bank_get_search: %s is NULL", bank == NULL ? "bank" : "info");
+    const snarm_bank_search_info filled = {.struct_size = sizeof filled,
+                                           .axes = bank->filter != NULL ? (int32_t)bank->filter->axes : 0,
+                                           .recall = bank->filter != NULL ? bank->filter->recall : 1};
+    SN_TRY(sn_options_check(info->struct_size, sizeof filled, "snarm_bank_search_info"));
+    sn_options_write(info, &filled, sizeof filled);
+    return SNARM_OK;
+}
