@@ -15,10 +15,10 @@ typedef struct fit_arguments {
     common_options common;
     text_list images, textures;
     const char *backbone, *scorer, *out, *search;
-    int32_t size[2], resize[2];
+    int32_t size[2], resize[2], tile[2];
     integer_list layers;
-    int64_t groups, channels, neighbourhood, bank_size, neighbours, seed, steps, samples, embedding, memory;
-    bool channels_given, smoothing_given, steps_given;
+    int64_t groups, channels, neighbourhood, bank_size, neighbours, seed, steps, samples, embedding, memory, overlap;
+    bool channels_given, smoothing_given, steps_given, overlap_given;
     double smoothing, false_alarm_rate, rate;
     const char *checkpoint;
 } fit_arguments;
@@ -55,6 +55,8 @@ static int check(const fit_arguments *a, const command *what) {
     if (a->neighbourhood == 2 || a->neighbourhood == 4)
         return fail(EXIT_USAGE, "fit: --neighbourhood is '%lld', expected 1, 3 or 5",
                     (long long)a->neighbourhood);
+    if (a->overlap_given && a->tile[0] == 0)
+        return fail(EXIT_USAGE, "fit: --tile-overlap is '%lld', but --tile is missing", (long long)a->overlap);
     if (!can_write(a->out))
         return fail(EXIT_INPUT, "%s: cannot be written: no such folder, or not allowed", a->out);
     return CONTINUE;
@@ -93,9 +95,9 @@ static int parse(fit_arguments *a, int argc, char **argv) {
          .kind = OPTION_SIZE,
          .target = a->size,
          .value = "S|W,H",
-         .help = "pixels of the network's input; default 392 for a ViT, 224 for a CNN",
+         .help = "pixels of the network's input, up to 4096; default 392 for a ViT, 224 for a CNN; with --tile of the canvas",
          .minimum = 32,
-         .maximum = 4096},
+         .maximum = 16384},
         {.name = "resize",
          .kind = OPTION_SIZE,
          .target = a->resize,
@@ -103,6 +105,22 @@ static int parse(fit_arguments *a, int argc, char **argv) {
          .help = "pixels a picture is resized to before --size is cut out of its middle; default: --size",
          .minimum = 32,
          .maximum = 16384},
+        {.name = "tile",
+         .kind = OPTION_SIZE,
+         .target = a->tile,
+         .value = "S|W,H",
+         .help = "cut the picture into tiles of so many pixels, for large pictures with small defects: the network sees one after "
+                 "the other. --size is then what is cut, by default the whole picture as it is",
+         .minimum = 32,
+         .maximum = 4096},
+        {.name = "tile-overlap",
+         .kind = OPTION_INTEGER,
+         .target = &a->overlap,
+         .value = "PIXELS",
+         .help = "that neighbouring tiles share, at most half of a tile; default an eighth",
+         .minimum = 0,
+         .maximum = 2048,
+         .given = &a->overlap_given},
         {.name = "false-alarm-rate",
          .kind = OPTION_NUMBER,
          .target = &a->false_alarm_rate,
@@ -230,6 +248,9 @@ static void to_library(const fit_arguments *a, snarm_fit_options *options) {
     options->height = a->size[1];
     options->resize_width = a->resize[0];
     options->resize_height = a->resize[1];
+    options->tile_width = a->tile[0];
+    options->tile_height = a->tile[1];
+    options->tile_overlap = !a->overlap_given ? 0 : a->overlap == 0 ? -1 : (int32_t)a->overlap;
     memcpy(options->layers, a->layers.items, sizeof options->layers);
     options->layer_count = a->layers.count;
     options->groups = (int32_t)a->groups;
@@ -274,10 +295,15 @@ static void print_summary(const snarm_detector *detector, const fit_arguments *a
     struct stat status;
     if (a->common.quiet || snarm_detector_get_info(detector, &info) != SNARM_OK)
         return;
-    long long patches = (long long)info.image_count * info.backbone.grid_width * info.backbone.grid_height;
+    const long long tiles = info.tile_columns > 0 ? (long long)info.tile_columns * info.tile_rows : 1;
+    long long patches = tiles * info.image_count * info.backbone.grid_width * info.backbone.grid_height;
     printf("images       %d\n", (int)info.image_count);
-    printf("patches      %lld (%d x %d of each image)\n", patches, (int)info.backbone.grid_width,
-           (int)info.backbone.grid_height);
+    if (info.tile_columns > 0)
+        printf("tiles        %d x %d of %d x %d pixels, %d shared; of %d x %d\n", (int)info.tile_columns, (int)info.tile_rows,
+               (int)info.tile_width, (int)info.tile_height, (int)info.tile_overlap, (int)info.preprocess.width,
+               (int)info.preprocess.height);
+    printf("patches      %lld (%d x %d of each %s)\n", patches, (int)info.backbone.grid_width,
+           (int)info.backbone.grid_height, info.tile_columns > 0 ? "tile" : "image");
     printf("bank         %zu x %d\n", info.bank_count, (int)info.backbone.channels);
     snarm_bank_search_info search = {.struct_size = sizeof search};
     if (snarm_bank_get_search(snarm_detector_bank(detector), &search) == SNARM_OK && search.axes > 0)

@@ -83,6 +83,12 @@ static bool read_model(const char *path, int32_t threads, json_t *facts) {
         json_add(facts, "smoothing", json_number(info.smoothing));
         add_integer(facts, "seed", (int64_t)info.seed);
         add_size(facts, "resize", info.preprocess.resize_width, info.preprocess.resize_height);
+        if (info.tile_columns > 0) {
+            add_size(facts, "canvas", info.preprocess.width, info.preprocess.height);
+            add_size(facts, "tile", info.tile_width, info.tile_height);
+            add_integer(facts, "tile_overlap", info.tile_overlap);
+            add_size(facts, "tiles", info.tile_columns, info.tile_rows);
+        }
         add_backbone(facts, &info.backbone);
     }
     snarm_detector_destroy(detector);

@@ -61,8 +61,9 @@ typedef struct snarm_fit_options {
     double smoothing;       /* sigma of the Gaussian on the map, pixels; default 4; -1: none; at most 64 */
     double false_alarm_rate; /* share of good pictures that may be called defective; default 0.01; above 0, below 1 */
     uint64_t seed;          /* of the coreset; default 0, itself a seed */
-    int64_t feature_memory; /* bytes of features kept between passes; pictures beyond it are run again; default 2 GiB;
-                               -1: keep none */
+    int64_t feature_memory; /* bytes of features kept between passes; pictures (tiles) beyond it are run again; default 2 GiB;
+                               -1: keep none. With tiles the bank is selected from a random share of the patches if all of
+                               them, projected, would take more than a quarter of it */
     int32_t threads;        /* of the fit and of the detector; default 0: snarm_default_threads(); 1..64 */
     const char *scorer_path; /* a scorer file to use and to keep in the model; NULL: none */
     snarm_progress_fn progress; /* stages "features", "coreset", "bank", "search", "samples", "threshold"; NULL: none */
@@ -71,6 +72,14 @@ typedef struct snarm_fit_options {
                                          scorer_path */
     const snarm_image_source *textures; /* pictures that fill some of the synthetic defects; NULL: textures of the library's own */
     int32_t search;         /* a snarm_search; default SNARM_SEARCH_AUTO */
+    /* Tiles, for large pictures with small defects: the network's input is then a tile, and width and height above are those of the
+     * canvas, up to 16,384, which is cut into overlapping tiles of full resolution. The map has the canvas's size. Width and height
+     * default to resize_width and resize_height, and where these are 0 too to the first picture's own size, to which the others are
+     * resized. See docs/tiles.md. */
+    int32_t tile_width, tile_height; /* pixels, as the backbone takes them, at most those of the canvas; 0: no tiles. One given alone is
+                                        used for both */
+    int32_t tile_overlap;   /* pixels that neighbouring tiles share at least; default an eighth of a tile's shorter side, rounded to
+                               whole patches; -1: none; at most half of that side */
 } snarm_fit_options;
 SNARM_API void snarm_fit_options_init(snarm_fit_options *options);
 
@@ -137,7 +146,7 @@ SNARM_API snarm_status snarm_detector_map_to_image(const snarm_detector *detecto
 typedef struct snarm_detector_info {
     size_t struct_size;
     snarm_backbone_info backbone; /* its struct_size is set by the call */
-    snarm_preprocess preprocess;  /* width and height are the map's */
+    snarm_preprocess preprocess;  /* width and height are the map's; with tiles those of the canvas, larger than backbone's */
     size_t bank_count;            /* M */
     int32_t image_count;          /* good pictures it learnt from */
     int32_t neighbours;
@@ -151,6 +160,8 @@ typedef struct snarm_detector_info {
     float map_threshold;          /* of the map's values; threshold is that of scores */
     double score_share;           /* with a scorer: the share of the image score that its map gives; the rest is the largest window of the
                                      map of distances. 1 without */
+    int32_t tile_width, tile_height, tile_overlap; /* of a detector with tiles; 0, 0, 0 without */
+    int32_t tile_columns, tile_rows;               /* how many; 0, 0 without tiles */
 } snarm_detector_info;
 SNARM_API snarm_status snarm_detector_get_info(const snarm_detector *detector, snarm_detector_info *info);
 

@@ -63,17 +63,33 @@ snarm_status sn_detector_open_parts(snarm_detector *d, const snarm_backbone_opti
     SN_TRY(sn_backbone_create_from(&d->backbone, d->backbone_source.file, d->backbone_source.prefix, &options));
     d->shape.struct_size = sizeof d->shape;
     SN_TRY(snarm_backbone_get_info(d->backbone, &d->shape));
-    d->recipe.preprocess.width = d->shape.width;
-    d->recipe.preprocess.height = d->shape.height;
+    if (!d->recipe.tiled) {
+        d->recipe.preprocess.width = d->shape.width;
+        d->recipe.preprocess.height = d->shape.height;
+    }
     memcpy(d->recipe.preprocess.mean, d->shape.mean, sizeof d->shape.mean);
     memcpy(d->recipe.preprocess.std, d->shape.std, sizeof d->shape.std);
     return d->scorer_source.file != NULL ? open_scorer(d) : SNARM_OK;
+}
+
+snarm_status sn_detector_lay_out(snarm_detector *d, const char *where) {
+    const snarm_preprocess *how = &d->recipe.preprocess;
+    const int32_t width = d->shape.width, height = d->shape.height;
+    if (width > how->width || height > how->height)
+        return sn_error(SNARM_ERROR_ARGUMENT, "%s: tile is %dx%d, larger than the %dx%d that are cut into tiles", where,
+                        (int)width, (int)height, (int)how->width, (int)how->height);
+    const int32_t most = (width < height ? width : height) / 2;
+    if (d->recipe.overlap < 0 || d->recipe.overlap > most)
+        return sn_error(SNARM_ERROR_ARGUMENT, "%s: tile_overlap is %d, expected at most half a side of the tile, %d", where,
+                        (int)d->recipe.overlap, (int)most);
+    return sn_tiles_create(&d->tiles, how->width, how->height, width, height, d->recipe.overlap);
 }
 
 void snarm_detector_destroy(snarm_detector *detector) {
     if (detector == NULL)
         return;
     sn_pool_destroy(detector->states);
+    sn_tiles_destroy(&detector->tiles);
     snarm_residual_destroy(detector->residual);
     snarm_scorer_destroy(detector->scorer);
     sn_scorer_weights_destroy(detector->trained);
@@ -102,12 +118,17 @@ snarm_status snarm_detector_get_info(const snarm_detector *detector, snarm_detec
         .score_low = detector->score_low,
         .seed = detector->recipe.seed,
         .threads = detector->threads,
-        .format_version = SN_MODEL_FORMAT,
+        .format_version = detector->recipe.tiled ? SN_MODEL_FORMAT_TILES : SN_MODEL_FORMAT,
         .library_version = detector->fitted_version,
         .map_threshold = detector->map_threshold,
         .score_share = detector->recipe.score_share,
     };
-    SN_TRY(sn_options_check(info->struct_size, sizeof filled, "snarm_detector_info"));
+    SN_TRY(sn_options_check(info->struct_size, offsetof(snarm_detector_info, tile_width), "snarm_detector_info"));
+    if (detector->recipe.tiled) {
+        filled.tile_width = detector->shape.width, filled.tile_height = detector->shape.height;
+        filled.tile_overlap = detector->recipe.overlap;
+        filled.tile_columns = detector->tiles.x.count, filled.tile_rows = detector->tiles.y.count;
+    }
     SN_TRY(snarm_bank_get_size(detector->bank, &filled.bank_count, NULL, NULL));
     sn_options_write(info, &filled, sizeof filled);
     return SNARM_OK;

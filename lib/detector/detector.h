@@ -5,14 +5,18 @@
 #include "core/pool.h"
 #include "io/safetensors.h"
 #include "kernel/stream.h"
+#include "map/tiles.h"
 #include "scorer/weights.h"
 #include "snarm/detector.h"
 
-enum { SN_MODEL_FORMAT = 1, SN_VERSION_TEXT_MAX = 32 };
+/* Models with tiles are of a format of their own, so that readers that know no tiles do not take them for others. */
+enum { SN_MODEL_FORMAT = 1, SN_MODEL_FORMAT_TILES = 2, SN_VERSION_TEXT_MAX = 32 };
 
 /* What decides the map of a picture, besides weights and bank. */
 typedef struct sn_recipe {
-    snarm_preprocess preprocess;
+    snarm_preprocess preprocess; /* to the canvas: what the map shows. Without tiles the network's input */
+    bool tiled;                  /* the canvas is cut into tiles of the network's input */
+    int32_t overlap;             /* of tiles, pixels */
     int32_t neighbours;
     double smoothing; /* sigma; 0: none */
     double false_alarm_rate;
@@ -50,37 +54,46 @@ struct snarm_detector {
 
     sn_weights_source backbone_source, scorer_source;
     sn_safetensors *files[2]; /* what is mapped for the sources and the bank, closed last; NULL: unused */
+    sn_tiles tiles;           /* of the canvas; one without tiles */
     sn_pool *states;          /* of sn_inspection */
 };
 
-/* The memory and the stages' times of one inspection. */
+/* The memory and the stages' times of one inspection: of one tile, but for the maps. */
 typedef struct sn_inspection {
-    float *planes, *features, *distances, *patches, *map;
+    float *planes, *features, *distances, *patches;
+    float *map;                             /* of the canvas */
+    float *tile_map, *strip, *distance_strip; /* with more tiles than one; see sn_tiles_lay */
     int32_t *nearest; /* the rest with a scorer */
     float *inter, *hybrid, *logits;
-    float *distance_map; /* if score_share is below 1 */
+    float *distance_map; /* of the canvas; if score_share is below 1 */
     uint8_t *reference;
-    double backbone_ms, match_ms, scorer_ms, map_ms;
+    double preprocess_ms, backbone_ms, match_ms, scorer_ms, map_ms; /* of all its tiles */
 } sn_inspection;
 
 /* Opens the backbone from its source for this input size, and the rest that a recipe needs but the bank. options are the
  * backbone's, of which the threads are the detector's. Sets shape, and the preprocessing's mean and std. */
 snarm_status sn_detector_open_parts(snarm_detector *detector, const snarm_backbone_options *options);
+/* Lays out the tiles, once the preprocessing is known; SNARM_ERROR_ARGUMENT, beginning with where, if canvas, tile and overlap do not
+ * fit each other. */
+snarm_status sn_detector_lay_out(snarm_detector *detector, const char *where);
 /* Takes over a trained scorer's weights, also on failure, and makes the scorer and the residual engine of them. Recipe and shape are
  * set; no inspection is taken. */
 snarm_status sn_detector_take_scorer(snarm_detector *detector, sn_scorer_weights *weights);
 /* The pool of inspections, once everything else is set; again after sn_detector_take_scorer. */
 snarm_status sn_detector_ready(snarm_detector *detector);
 
-/* Preprocessed planes of the inspection to its features. */
+/* Tile number tile of a picture to the inspection's planes, and these to its features. */
+snarm_status sn_inspect_load(const snarm_detector *detector, sn_inspection *inspection, const snarm_image *image, size_t tile);
 snarm_status sn_inspect_features(const snarm_detector *detector, sn_inspection *inspection);
-/* Features to the patches' mean distances (inspection->patches) and, if nearest is not NULL, the places of their nearest bank
+/* Features of a tile to its patches' mean distances (inspection->patches) and, if nearest is not NULL, the places of their nearest bank
  * vectors (patches, neighbours). exclude and neighbours as below. */
 snarm_status sn_inspect_match(const snarm_detector *detector, sn_inspection *inspection, const float *features,
                               int32_t exclude, int32_t neighbours, int32_t *nearest);
-/* Features to map, with image exclude (or -1) of the bank passed over; neighbours may be fewer than the recipe's where the
- * exclusion leaves fewer. */
-snarm_status sn_inspect_map(const snarm_detector *detector, sn_inspection *inspection, const float *features,
+/* Gives the features of a tile, from 0 up in order; valid until the next call. */
+typedef snarm_status (*sn_tile_features)(void *user, size_t tile, const float **features);
+/* Features of all tiles to the map, with image exclude (or -1) of the bank passed over; neighbours may be fewer than the recipe's where
+ * the exclusion leaves fewer. */
+snarm_status sn_inspect_map(const snarm_detector *detector, sn_inspection *inspection, sn_tile_features give, void *user,
                             int32_t exclude, int32_t neighbours);
 
 /* The scores of the maps that sn_inspect_map left: the largest window of the map, and of the map of distances (0 without one). */

@@ -1,10 +1,9 @@
-/* From a picture to its map, score and verdict. */
+/* Inspecting a picture: its memory, its tiles one after the other, and the verdict. */
 #include "detector/detector.h"
 
-#include "bank/bank.h"
 #include "core/clock.h"
 #include "core/memory.h"
-#include "residual/engine.h"
+#include "image/preprocess.h"
 #include "snarm/map.h"
 
 #include <math.h>
@@ -24,6 +23,9 @@ static void destroy_inspection(void *pointer) {
     sn_free(inspection->patches);
     sn_free(inspection->nearest);
     sn_free(inspection->distance_map);
+    sn_free(inspection->distance_strip);
+    sn_free(inspection->tile_map);
+    sn_free(inspection->strip);
     sn_free(inspection->map);
     sn_free(inspection->inter);
     sn_free(inspection->hybrid);
@@ -34,18 +36,28 @@ static void destroy_inspection(void *pointer) {
 
 static snarm_status fill(sn_inspection *inspection, const snarm_detector *d) {
     const size_t pixels = (size_t)d->shape.width * (size_t)d->shape.height;
+    const size_t width = (size_t)d->recipe.preprocess.width, canvas = width * (size_t)d->recipe.preprocess.height;
+    const size_t strip = width * (size_t)d->shape.height;
     const size_t patches = (size_t)d->shape.grid_width * (size_t)d->shape.grid_height;
     const size_t channels = (size_t)d->shape.channels;
+    const bool many = sn_tiles_count(&d->tiles) > 1;
     SN_TRY(sn_alloc(&inspection->planes, 3 * pixels, sizeof(float), "input"));
     SN_TRY(sn_alloc(&inspection->features, patches, channels * sizeof(float), "features"));
-    SN_TRY(sn_alloc(&inspection->map, pixels, sizeof(float), "map"));
+    SN_TRY(sn_alloc(&inspection->map, canvas, sizeof(float), "map"));
+    if (many) {
+        SN_TRY(sn_alloc(&inspection->tile_map, pixels, sizeof(float), "map of a tile"));
+        SN_TRY(sn_alloc(&inspection->strip, strip, sizeof(float), "map of a row of tiles"));
+    }
     const size_t neighbours = (size_t)d->recipe.neighbours;
     SN_TRY(sn_alloc(&inspection->distances, patches, neighbours * sizeof(float), "distances"));
     SN_TRY(sn_alloc(&inspection->patches, patches, sizeof(float), "patch distances"));
     if (d->scorer == NULL)
         return SNARM_OK;
-    if (d->recipe.score_share < 1)
-        SN_TRY(sn_alloc(&inspection->distance_map, pixels, sizeof(float), "map of distances"));
+    if (d->recipe.score_share < 1) {
+        SN_TRY(sn_alloc(&inspection->distance_map, canvas, sizeof(float), "map of distances"));
+        if (many)
+            SN_TRY(sn_alloc(&inspection->distance_strip, strip, sizeof(float), "map of a row of tiles"));
+    }
     SN_TRY(sn_alloc(&inspection->nearest, patches, neighbours * sizeof(int32_t), "nearest bank vectors"));
     SN_TRY(sn_alloc(&inspection->inter, patches, channels * sizeof(float), "residuals"));
     SN_TRY(sn_alloc(&inspection->hybrid, patches, 2 * channels * sizeof(float), "hybrid residuals"));
@@ -69,78 +81,21 @@ snarm_status sn_detector_ready(snarm_detector *detector) {
     return sn_pool_create(&detector->states, create_inspection, destroy_inspection, detector);
 }
 
+snarm_status sn_inspect_load(const snarm_detector *d, sn_inspection *inspection, const snarm_image *image, size_t tile) {
+    const double began = milliseconds();
+    const size_t columns = (size_t)d->tiles.x.count;
+    const sn_window window = {sn_tile_start(&d->tiles.x, (int32_t)(tile % columns)),
+                              sn_tile_start(&d->tiles.y, (int32_t)(tile / columns)), d->shape.width, d->shape.height};
+    SN_TRY(sn_image_preprocess_window(image, &d->recipe.preprocess, &window, inspection->planes, NULL));
+    inspection->preprocess_ms += milliseconds() - began;
+    return SNARM_OK;
+}
+
 snarm_status sn_inspect_features(const snarm_detector *detector, sn_inspection *inspection) {
     const double began = milliseconds();
     SN_TRY(snarm_backbone_features(detector->backbone, inspection->planes, inspection->features));
-    inspection->backbone_ms = milliseconds() - began;
+    inspection->backbone_ms += milliseconds() - began;
     return SNARM_OK;
-}
-
-snarm_status sn_inspect_match(const snarm_detector *d, sn_inspection *inspection, const float *features, int32_t exclude,
-                              int32_t neighbours, int32_t *nearest) {
-    const size_t patches = (size_t)d->shape.grid_width * (size_t)d->shape.grid_height;
-    SN_TRY(snarm_bank_search(d->bank, features, patches, neighbours, exclude, inspection->distances, nearest));
-    sn_mean_distances(inspection->distances, patches, (size_t)neighbours, inspection->patches);
-    return SNARM_OK;
-}
-
-/* The patches' distances as a map. */
-static snarm_status spread_distances(const snarm_detector *d, const sn_inspection *inspection, float *map) {
-    SN_TRY(snarm_map_from_patches(inspection->patches, d->shape.grid_width, d->shape.grid_height, d->shape.width,
-                                  d->shape.height, d->threads, map));
-    return snarm_map_smooth(map, d->shape.width, d->shape.height, d->recipe.smoothing, d->threads);
-}
-
-static snarm_status map_of_distances(const snarm_detector *d, sn_inspection *inspection, const float *features,
-                                     int32_t exclude, int32_t neighbours) {
-    double began = milliseconds();
-    SN_TRY(sn_inspect_match(d, inspection, features, exclude, neighbours, NULL));
-    inspection->match_ms = milliseconds() - began;
-    began = milliseconds();
-    SN_TRY(spread_distances(d, inspection, inspection->map));
-    inspection->map_ms = milliseconds() - began;
-    return SNARM_OK;
-}
-
-static snarm_status map_of_scorer(const snarm_detector *d, sn_inspection *inspection, const float *features,
-                                  int32_t exclude) {
-    const float *vectors;
-    SN_TRY(snarm_bank_get_vectors(d->bank, &vectors, NULL));
-    double began = milliseconds();
-    SN_TRY(sn_inspect_match(d, inspection, features, exclude, d->recipe.neighbours, inspection->nearest));
-    sn_residual_inter_of(d->residual, vectors, inspection->nearest, features, inspection->inter);
-    SN_TRY(snarm_residual_hybrid(d->residual, features, inspection->inter, inspection->hybrid, inspection->reference,
-                                 NULL));
-    double ended = milliseconds();
-    inspection->match_ms = ended - began;
-    began = ended;
-    SN_TRY(snarm_scorer_logits(d->scorer, inspection->hybrid, inspection->reference, inspection->logits));
-    ended = milliseconds();
-    inspection->scorer_ms = ended - began;
-    began = ended;
-    SN_TRY(snarm_scorer_add_prior(d->scorer, inspection->patches, inspection->logits));
-    SN_TRY(snarm_map_from_logits(inspection->logits, d->logit_maps, d->shape.grid_width, d->shape.grid_height,
-                                 d->shape.width, d->shape.height, d->threads, inspection->map));
-    SN_TRY(snarm_map_smooth(inspection->map, d->shape.width, d->shape.height, d->recipe.smoothing, d->threads));
-    if (inspection->distance_map != NULL)
-        SN_TRY(spread_distances(d, inspection, inspection->distance_map));
-    inspection->map_ms = milliseconds() - began;
-    return SNARM_OK;
-}
-
-snarm_status sn_inspect_map(const snarm_detector *detector, sn_inspection *inspection, const float *features,
-                            int32_t exclude, int32_t neighbours) {
-    inspection->scorer_ms = 0;
-    return detector->scorer == NULL ? map_of_distances(detector, inspection, features, exclude, neighbours)
-                                    : map_of_scorer(detector, inspection, features, exclude);
-}
-
-snarm_status sn_inspect_scores(const snarm_detector *d, const sn_inspection *inspection, sn_scores *scores) {
-    scores->distance = 0;
-    SN_TRY(snarm_map_score(inspection->map, d->shape.width, d->shape.height, &scores->map, NULL, NULL));
-    if (inspection->distance_map == NULL)
-        return SNARM_OK;
-    return snarm_map_score(inspection->distance_map, d->shape.width, d->shape.height, &scores->distance, NULL, NULL);
 }
 
 /* A pixel of the map in pixels of a picture of that size: undoes the crop, then the resize. */
@@ -152,7 +107,7 @@ static double to_picture(int32_t at, int32_t resized, int32_t cropped, int32_t p
 static snarm_status fill_result(const snarm_detector *d, const snarm_image *image, sn_inspection *inspection,
                                 snarm_result *result) {
     const double began = milliseconds();
-    const int32_t width = d->shape.width, height = d->shape.height;
+    const int32_t width = d->recipe.preprocess.width, height = d->recipe.preprocess.height;
     sn_scores scores;
     SN_TRY(sn_inspect_scores(d, inspection, &scores));
     result->score = sn_image_score(&d->recipe, &scores);
@@ -169,6 +124,7 @@ static snarm_status fill_result(const snarm_detector *d, const snarm_image *imag
     result->map_y = (int32_t)(largest / (size_t)width);
     result->x = to_picture(result->map_x, d->recipe.preprocess.resize_width, width, image->width);
     result->y = to_picture(result->map_y, d->recipe.preprocess.resize_height, height, image->height);
+    result->preprocess_ms = inspection->preprocess_ms;
     result->backbone_ms = inspection->backbone_ms;
     result->match_ms = inspection->match_ms;
     result->scorer_ms = inspection->scorer_ms;
@@ -176,13 +132,25 @@ static snarm_status fill_result(const snarm_detector *d, const snarm_image *imag
     return SNARM_OK;
 }
 
+typedef struct tile_source {
+    const snarm_detector *detector;
+    sn_inspection *inspection;
+    const snarm_image *image;
+} tile_source;
+
+static snarm_status give_tile(void *user, size_t tile, const float **features) {
+    const tile_source *source = user;
+    SN_TRY(sn_inspect_load(source->detector, source->inspection, source->image, tile));
+    SN_TRY(sn_inspect_features(source->detector, source->inspection));
+    *features = source->inspection->features;
+    return SNARM_OK;
+}
+
 static snarm_status inspect_with(const snarm_detector *d, sn_inspection *inspection, const snarm_image *image,
                                  snarm_result *result) {
-    const double began = milliseconds();
-    SN_TRY(snarm_image_preprocess(image, &d->recipe.preprocess, inspection->planes, NULL));
-    result->preprocess_ms = milliseconds() - began;
-    SN_TRY(sn_inspect_features(d, inspection));
-    SN_TRY(sn_inspect_map(d, inspection, inspection->features, -1, d->recipe.neighbours));
+    inspection->preprocess_ms = inspection->backbone_ms = 0;
+    tile_source source = {d, inspection, image};
+    SN_TRY(sn_inspect_map(d, inspection, give_tile, &source, -1, d->recipe.neighbours));
     return fill_result(d, image, inspection, result);
 }
 
@@ -199,8 +167,8 @@ snarm_status snarm_detector_inspect(const snarm_detector *detector, const snarm_
     snarm_status status = inspect_with(detector, inspection, image, &filled);
     if (status == SNARM_OK) {
         if (map != NULL)
-            memcpy(map, inspection->map,
-                   (size_t)detector->shape.width * (size_t)detector->shape.height * sizeof *map);
+            memcpy(map, inspection->map, (size_t)detector->recipe.preprocess.width *
+                                             (size_t)detector->recipe.preprocess.height * sizeof *map);
         sn_options_write(result, &filled, sizeof filled);
     }
     sn_pool_give(detector->states, state);

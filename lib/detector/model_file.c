@@ -25,14 +25,14 @@ static snarm_status write_layers(sn_writer *writer, const snarm_backbone_info *s
 
 static snarm_status write_recipe(sn_writer *writer, const snarm_detector *d) {
     SN_TRY(sn_writer_metadata(writer, "format", FORMAT));
-    SN_TRY(sn_writer_metadata_int(writer, "format_version", SN_MODEL_FORMAT));
+    SN_TRY(sn_writer_metadata_int(writer, "format_version", d->recipe.tiled ? SN_MODEL_FORMAT_TILES : SN_MODEL_FORMAT));
     SN_TRY(sn_writer_metadata(writer, "library_version", d->fitted_version));
     SN_TRY(write_layers(writer, &d->shape));
     const struct {
         const char *key;
         int64_t value;
-    } whole[] = {{"width", d->shape.width},
-                 {"height", d->shape.height},
+    } whole[] = {{"width", d->recipe.preprocess.width},
+                 {"height", d->recipe.preprocess.height},
                  {"resize_width", d->recipe.preprocess.resize_width},
                  {"resize_height", d->recipe.preprocess.resize_height},
                  {"groups", d->shape.groups},
@@ -43,6 +43,11 @@ static snarm_status write_recipe(sn_writer *writer, const snarm_detector *d) {
                  {"images", d->image_count}};
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++)
         SN_TRY(sn_writer_metadata_int(writer, whole[i].key, whole[i].value));
+    if (d->recipe.tiled) {
+        SN_TRY(sn_writer_metadata_int(writer, "tile_width", d->shape.width));
+        SN_TRY(sn_writer_metadata_int(writer, "tile_height", d->shape.height));
+        SN_TRY(sn_writer_metadata_int(writer, "tile_overlap", d->recipe.overlap));
+    }
     const struct {
         const char *key;
         double value;
@@ -147,21 +152,40 @@ static snarm_status read_format(const sn_safetensors *file, snarm_detector *d) {
                         sn_safetensors_path(file), format != NULL ? format : "(missing)", FORMAT);
     int32_t version;
     SN_TRY(read_int(file, "format_version", 1, INT32_MAX, &version));
-    if (version > SN_MODEL_FORMAT)
+    if (version > SN_MODEL_FORMAT_TILES)
         return sn_error(SNARM_ERROR_UNSUPPORTED, "%s: metadata format_version is %d, this library knows up to %d",
-                        sn_safetensors_path(file), (int)version, SN_MODEL_FORMAT);
+                        sn_safetensors_path(file), (int)version, SN_MODEL_FORMAT_TILES);
+    d->recipe.tiled = version == SN_MODEL_FORMAT_TILES;
     const char *library = sn_safetensors_metadata(file, "library_version");
     snprintf(d->fitted_version, sizeof d->fitted_version, "%s", library != NULL ? library : "");
     return SNARM_OK;
 }
 
+enum { INPUT_MAX = 4096, CANVAS_MAX = 16384 };
+
+/* The network's input, the canvas, and what pictures are resized to. */
+static snarm_status read_sizes(const sn_safetensors *file, sn_recipe *recipe, snarm_backbone_options *options) {
+    snarm_preprocess *how = &recipe->preprocess;
+    const int32_t most = recipe->tiled ? CANVAS_MAX : INPUT_MAX;
+    SN_TRY(read_int(file, "width", 1, most, &how->width));
+    SN_TRY(read_int(file, "height", 1, most, &how->height));
+    SN_TRY(read_int(file, "resize_width", how->width, CANVAS_MAX, &how->resize_width));
+    SN_TRY(read_int(file, "resize_height", how->height, CANVAS_MAX, &how->resize_height));
+    options->width = how->width, options->height = how->height;
+    if (!recipe->tiled)
+        return SNARM_OK;
+    const int32_t widest = how->width < INPUT_MAX ? how->width : INPUT_MAX;
+    const int32_t tallest = how->height < INPUT_MAX ? how->height : INPUT_MAX;
+    SN_TRY(read_int(file, "tile_width", 1, widest, &options->width));
+    SN_TRY(read_int(file, "tile_height", 1, tallest, &options->height));
+    const int32_t shorter = options->width < options->height ? options->width : options->height;
+    return read_int(file, "tile_overlap", 0, shorter / 2, &recipe->overlap);
+}
+
 static snarm_status read_recipe(const sn_safetensors *file, snarm_detector *d, snarm_backbone_options *options) {
     sn_recipe *recipe = &d->recipe;
     int32_t pooled;
-    SN_TRY(read_int(file, "width", 1, 4096, &options->width));
-    SN_TRY(read_int(file, "height", 1, 4096, &options->height));
-    SN_TRY(read_int(file, "resize_width", options->width, 16384, &recipe->preprocess.resize_width));
-    SN_TRY(read_int(file, "resize_height", options->height, 16384, &recipe->preprocess.resize_height));
+    SN_TRY(read_sizes(file, recipe, options));
     SN_TRY(read_int(file, "groups", 1, SNARM_LAYERS_MAX, &options->groups));
     SN_TRY(read_int(file, "channels", 1, 65536, &options->channels));
     SN_TRY(read_int(file, "pooled", 0, 1, &pooled));
@@ -234,6 +258,7 @@ static snarm_status read_detector(snarm_detector *d, const char *path, bool exac
         d->scorer_source = (sn_weights_source){file, "scorer."};
     SN_TRY(read_training(file, &d->training));
     SN_TRY(sn_detector_open_parts(d, &options));
+    SN_TRY(sn_detector_lay_out(d, "metadata"));
     SN_TRY(read_bank(file, exact, d));
     return sn_detector_ready(d);
 }

@@ -2,6 +2,7 @@
 #include "fit/fit.h"
 
 #include "core/memory.h"
+#include "image/preprocess.h"
 
 #include <string.h>
 
@@ -9,28 +10,49 @@ snarm_status sn_feature_source_create(sn_feature_source *source, const snarm_det
                                       const snarm_image_source *images, sn_inspection *inspection, int64_t memory) {
     const snarm_backbone_info *shape = &detector->shape;
     *source = (sn_feature_source){.detector = detector, .images = images, .inspection = inspection};
+    source->tiles = sn_tiles_count(&detector->tiles);
+    if (!sn_multiply(&(size_t){0}, source->tiles, images->count))
+        return sn_error_memory("tiles", SIZE_MAX);
     source->floats = (size_t)shape->grid_width * (size_t)shape->grid_height * (size_t)shape->channels;
     const size_t fit = memory < 0 ? 0 : (size_t)memory / (source->floats * sizeof(float));
-    source->kept_count = fit < images->count ? fit : images->count;
+    source->kept_count = fit < sn_feature_source_count(source) ? fit : sn_feature_source_count(source);
     if (source->kept_count == 0)
         return SNARM_OK;
     return sn_alloc(&source->kept, source->kept_count, source->floats * sizeof(float), "features");
 }
 
+void sn_fit_let_go(sn_feature_source *source) {
+    if (source->holds && source->images->release != NULL)
+        source->images->release(source->images->user, &source->held);
+    source->holds = false;
+}
+
 void sn_feature_source_destroy(sn_feature_source *source) {
+    sn_fit_let_go(source);
     sn_free(source->kept);
     source->kept = NULL;
 }
 
-snarm_status sn_fit_load(const sn_feature_source *source, size_t index, uint8_t *rgb) {
-    snarm_image image;
-    memset(&image, 0, sizeof image);
-    SN_TRY(source->images->load(source->images->user, index, &image));
-    snarm_status status =
-        snarm_image_preprocess(&image, &source->detector->recipe.preprocess, source->inspection->planes, rgb);
-    if (source->images->release != NULL)
-        source->images->release(source->images->user, &image);
-    return status == SNARM_OK ? SNARM_OK : sn_error_prefix(status, "picture %zu", index);
+static snarm_status hold(sn_feature_source *source, size_t picture) {
+    if (source->holds && source->held_index == picture)
+        return SNARM_OK;
+    sn_fit_let_go(source);
+    memset(&source->held, 0, sizeof source->held);
+    SN_TRY(source->images->load(source->images->user, picture, &source->held));
+    source->holds = true;
+    source->held_index = picture;
+    return SNARM_OK;
+}
+
+snarm_status sn_fit_load(sn_feature_source *source, size_t picture, int32_t left, int32_t top, uint8_t *rgb) {
+    const snarm_backbone_info *shape = &source->detector->shape;
+    const sn_window window = {left, top, shape->width, shape->height};
+    SN_TRY(hold(source, picture));
+    snarm_status status = sn_image_preprocess_window(&source->held, &source->detector->recipe.preprocess, &window,
+                                                     source->inspection->planes, rgb);
+    if (source->tiles == 1)
+        sn_fit_let_go(source);
+    return status == SNARM_OK ? SNARM_OK : sn_error_prefix(status, "picture %zu", picture);
 }
 
 snarm_status sn_feature_source_get(sn_feature_source *source, size_t index, const float **features) {
@@ -38,7 +60,10 @@ snarm_status sn_feature_source_get(sn_feature_source *source, size_t index, cons
         *features = source->kept + index * source->floats;
         return SNARM_OK;
     }
-    SN_TRY(sn_fit_load(source, index, NULL));
+    const sn_tiles *tiles = &source->detector->tiles;
+    const size_t tile = index % source->tiles, columns = (size_t)tiles->x.count;
+    SN_TRY(sn_fit_load(source, index / source->tiles, sn_tile_start(&tiles->x, (int32_t)(tile % columns)),
+                       sn_tile_start(&tiles->y, (int32_t)(tile / columns)), NULL));
     SN_TRY(sn_inspect_features(source->detector, source->inspection));
     *features = source->inspection->features;
     if (index == source->filled_count && index < source->kept_count) {

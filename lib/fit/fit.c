@@ -40,7 +40,8 @@ static snarm_status learn(snarm_detector *d, const snarm_image_source *images, c
     return status;
 }
 
-static snarm_status open_parts(snarm_detector *d, const char *backbone, const snarm_fit_options *options) {
+static snarm_status open_parts(snarm_detector *d, const char *backbone, const snarm_image_source *images,
+                               const snarm_fit_options *options) {
     SN_TRY(sn_safetensors_open(&d->files[0], backbone));
     d->backbone_source = (sn_weights_source){d->files[0], ""};
     if (options->scorer_path != NULL) {
@@ -50,7 +51,7 @@ static snarm_status open_parts(snarm_detector *d, const char *backbone, const sn
     snarm_backbone_options wanted;
     SN_TRY(sn_fit_backbone_options(&wanted, options, &d->backbone_source));
     SN_TRY(sn_detector_open_parts(d, &wanted));
-    return sn_fit_preprocess(&d->recipe.preprocess, options);
+    return sn_fit_preprocess(d, images, options);
 }
 
 snarm_status snarm_detector_fit(snarm_detector **out, const char *backbone, const snarm_image_source *source,
@@ -73,14 +74,15 @@ snarm_status snarm_detector_fit(snarm_detector **out, const char *backbone, cons
     SN_TRY(sn_alloc_zeroed(&d, 1, sizeof *d, "detector"));
     d->threads = options.threads;
     d->image_count = (int32_t)source->count;
-    d->recipe = (sn_recipe){.neighbours = options.neighbours,
+    d->recipe = (sn_recipe){.tiled = options.tile_width != 0,
+                            .neighbours = options.neighbours,
                             .smoothing = options.smoothing > 0 ? options.smoothing : 0,
                             .false_alarm_rate = options.false_alarm_rate,
                             .score_share = 1,
                             .distance_full = 1,
                             .seed = options.seed};
     strcpy(d->fitted_version, snarm_version());
-    snarm_status status = open_parts(d, backbone, &options);
+    snarm_status status = open_parts(d, backbone, source, &options);
     if (status == SNARM_OK && options.train != NULL)
         sn_train_options_settle(&training, (size_t)d->shape.grid_width * (size_t)d->shape.grid_height);
     if (status == SNARM_OK)

@@ -9,26 +9,39 @@ snarm_status sn_fit_options_read(snarm_fit_options *out, const snarm_fit_options
 /* The backbone's options, with the defaults that its family asks for. */
 snarm_status sn_fit_backbone_options(snarm_backbone_options *out, const snarm_fit_options *options,
                                      const sn_weights_source *source);
-/* Resize, once width and height of the network's input are known. */
-snarm_status sn_fit_preprocess(snarm_preprocess *how, const snarm_fit_options *options);
+/* The canvas, resize and overlap of the recipe, once the network's input is known. images: of which the first gives the canvas its size if
+ * the options leave it open. */
+snarm_status sn_fit_preprocess(snarm_detector *detector, const snarm_image_source *images, const snarm_fit_options *options);
 
-/* The features of a source's pictures, kept in memory as far as it goes, computed again beyond. One thread. */
+/* The features of a source's pictures, tile by tile (without tiles a picture is one), kept in memory as far as it goes, computed again
+ * beyond. One thread. */
 typedef struct sn_feature_source {
     const snarm_detector *detector;
     const snarm_image_source *images;
     sn_inspection *inspection;
-    float *kept; /* of the first kept_count pictures, (kept_count, patches * channels) */
-    size_t kept_count, filled_count, floats; /* floats: of one picture */
+    size_t tiles; /* of a picture */
+    float *kept;  /* of the first kept_count tiles of all, (kept_count, patches * channels) */
+    size_t kept_count, filled_count, floats; /* floats: of one tile */
+    snarm_image held; /* with more tiles than one: the picture of the last load, for its other tiles */
+    size_t held_index;
+    bool holds;
 } sn_feature_source;
 
-/* Loads picture index and brings it to the network's input in source->inspection->planes; rgb (height, width, 3) receives the same
- * before normalisation, or is NULL. */
-snarm_status sn_fit_load(const sn_feature_source *source, size_t index, uint8_t *rgb);
+/* Tiles of all pictures: tile t of picture i has index i * tiles + t. */
+static inline size_t sn_feature_source_count(const sn_feature_source *source) {
+    return source->images->count * source->tiles;
+}
+
+/* Loads a picture and brings a part of its canvas, of the size of the network's input, to source->inspection->planes; rgb (height,
+ * width, 3) receives the same before normalisation, or is NULL. */
+snarm_status sn_fit_load(sn_feature_source *source, size_t picture, int32_t left, int32_t top, uint8_t *rgb);
+/* Releases the picture that is held, if any: before pictures of others are loaded. */
+void sn_fit_let_go(sn_feature_source *source);
 
 snarm_status sn_feature_source_create(sn_feature_source *source, const snarm_detector *detector,
                                       const snarm_image_source *images, sn_inspection *inspection, int64_t memory);
 void sn_feature_source_destroy(sn_feature_source *source);
-/* Features of picture index; valid until the next call. */
+/* Features of a tile; valid until the next call. */
 snarm_status sn_feature_source_get(sn_feature_source *source, size_t index, const float **features);
 
 /* bank.c: chooses bank_size of all the pictures' features and makes the detector's bank of them. */

@@ -17,7 +17,7 @@ static const double defective_share = 0.7;
 
 typedef struct pool_maker {
     snarm_detector *detector;
-    const sn_feature_source *source;
+    sn_feature_source *source;
     const snarm_fit_options *options;
     sn_synthesis *synthesis;
     sn_textures textures;
@@ -51,9 +51,19 @@ static void release(pool_maker *m) {
     sn_synthesis_destroy(m->synthesis);
 }
 
-/* A picture at the network's size, 0..1. */
-static snarm_status load_picture(pool_maker *m, size_t index, float *planes) {
-    SN_TRY(sn_fit_load(m->source, index, m->rgb));
+/* Any tile of a detector with tiles; without, the whole picture, and nothing is drawn. Samples show the places that inspection
+ * sees: at others the network's patches would lie otherwise over the part, and no good sample would look as near to the bank as
+ * good parts do. */
+static size_t draw_tile(const pool_maker *m, sn_rng *rng) {
+    return m->source->tiles > 1 ? sn_rng_below(rng, m->source->tiles) : 0;
+}
+
+/* A tile of a picture at the network's size, 0..1. */
+static snarm_status load_picture(pool_maker *m, size_t index, size_t tile, float *planes) {
+    const sn_tiles *tiles = &m->detector->tiles;
+    const size_t columns = (size_t)tiles->x.count;
+    SN_TRY(sn_fit_load(m->source, index, sn_tile_start(&tiles->x, (int32_t)(tile % columns)),
+                       sn_tile_start(&tiles->y, (int32_t)(tile / columns)), m->rgb));
     const size_t pixels = m->width * m->height;
     for (size_t i = 0; i < pixels; i++)
         for (size_t c = 0; c < 3; c++)
@@ -89,15 +99,21 @@ static snarm_status add_sample(pool_maker *m, const float *planes, size_t index,
 }
 
 static snarm_status make_sample(pool_maker *m, size_t index, size_t other, bool defective, sn_rng *rng, sn_samples *samples) {
-    SN_TRY(load_picture(m, index, m->good));
+    SN_TRY(load_picture(m, index, draw_tile(m, rng), m->good));
     SN_TRY(sn_synthesis_jitter(m->synthesis, rng, m->good, m->varied));
     if (!defective)
         return add_sample(m, m->varied, index, false, samples);
-    SN_TRY(load_picture(m, other, m->other));
+    SN_TRY(load_picture(m, other, draw_tile(m, rng), m->other));
     sn_defect what;
     SN_TRY(sn_synthesis_defect(m->synthesis, rng, m->varied, m->other, m->defective, m->mask, &what));
     shrink_mask(m);
     return add_sample(m, m->defective, index, what.visible > 0, samples);
+}
+
+/* Which of the pictures sample s of count is made of. With tiles, samples of one picture come one after the other, and what
+ * is copied into a defect comes from that picture too: a large file is then decoded once. */
+static size_t choose_picture(const pool_maker *m, size_t s, size_t count, size_t picture_count) {
+    return m->source->tiles > 1 ? (size_t)((uint64_t)s * picture_count / count) : s % picture_count;
 }
 
 /* count samples of pictures (pictures, of which there are picture_count), each as often as any other. */
@@ -114,10 +130,12 @@ static snarm_status make_samples(pool_maker *m, const size_t *pictures, size_t p
         sn_rng_seed(&rng, m->options->train->seed, (stream << 32) + s);
         const double chance = sn_rng_uniform(&rng);
         const bool defective = kinds == SN_KINDS_HELD_OUT ? s % 2 == 0 : chance < defective_share; /* of both kinds some */
-        const size_t other = pictures[sn_rng_below(&rng, picture_count)];
+        const size_t index = pictures[choose_picture(m, s, count, picture_count)];
+        const size_t drawn = pictures[sn_rng_below(&rng, picture_count)];
+        const size_t other = m->source->tiles > 1 ? index : drawn;
         status = sn_progress(m->options->progress, m->options->progress_user, "samples", done + s, total);
         if (status == SNARM_OK)
-            status = make_sample(m, pictures[s % picture_count], other, defective, &rng, samples);
+            status = make_sample(m, index, other, defective, &rng, samples);
     }
     sn_synthesis_destroy(m->synthesis);
     m->synthesis = NULL;
@@ -144,6 +162,7 @@ static snarm_status fill(sn_fit_pool *pool, pool_maker *m) {
     SN_TRY(snarm_bank_get_size(d->bank, &m->bank_count, NULL, NULL));
     SN_TRY(sn_fit_count_owned(d, &m->owned));
     SN_TRY(allocate(m));
+    sn_fit_let_go(m->source);
     SN_TRY(sn_textures_load(&m->textures, m->options->textures, (int32_t)(m->width > m->height ? m->width : m->height) * 2));
     const sn_samples_shape shape = {m->grid_width,
                                     m->grid_height,
@@ -172,7 +191,7 @@ static snarm_status fill(sn_fit_pool *pool, pool_maker *m) {
     return status;
 }
 
-snarm_status sn_fit_pool_create(sn_fit_pool *pool, snarm_detector *detector, const sn_feature_source *source,
+snarm_status sn_fit_pool_create(sn_fit_pool *pool, snarm_detector *detector, sn_feature_source *source,
                                 const snarm_fit_options *options) {
     *pool = (sn_fit_pool){NULL, NULL};
     pool_maker m = {.detector = detector,
@@ -184,6 +203,7 @@ snarm_status sn_fit_pool_create(sn_fit_pool *pool, snarm_detector *detector, con
                     .grid_width = (size_t)detector->shape.grid_width,
                     .grid_height = (size_t)detector->shape.grid_height};
     snarm_status status = fill(pool, &m);
+    sn_fit_let_go(source);
     release(&m);
     if (status != SNARM_OK)
         sn_fit_pool_destroy(pool);

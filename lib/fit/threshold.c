@@ -6,10 +6,10 @@
 
 #include <string.h>
 
-static snarm_status score_features(const snarm_detector *d, sn_inspection *inspection, const float *features,
-                                   int32_t exclude, int32_t neighbours, float *score, float *map_score) {
+static snarm_status score_tiles(const snarm_detector *d, sn_inspection *inspection, sn_tile_features give, void *user,
+                                int32_t exclude, int32_t neighbours, float *score, float *map_score) {
     sn_scores scores;
-    SN_TRY(sn_inspect_map(d, inspection, features, exclude, neighbours));
+    SN_TRY(sn_inspect_map(d, inspection, give, user, exclude, neighbours));
     SN_TRY(sn_inspect_scores(d, inspection, &scores));
     *score = sn_image_score(&d->recipe, &scores);
     *map_score = scores.map;
@@ -27,24 +27,38 @@ snarm_status sn_fit_count_owned(const snarm_detector *d, size_t **out) {
     return SNARM_OK;
 }
 
+/* The tiles of one of the good pictures. */
+typedef struct good_picture {
+    sn_feature_source *source;
+    const snarm_fit_options *options;
+    size_t index;
+} good_picture;
+
+static snarm_status give_tile(void *user, size_t tile, const float **features) {
+    const good_picture *picture = user;
+    const size_t index = picture->index * picture->source->tiles + tile;
+    SN_TRY(sn_progress(picture->options->progress, picture->options->progress_user, "threshold", index,
+                       sn_feature_source_count(picture->source)));
+    return sn_feature_source_get(picture->source, index, features);
+}
+
 static snarm_status leave_one_out(snarm_detector *d, sn_feature_source *source, const snarm_fit_options *options,
                                   const size_t *owned, float *map_scores) {
     size_t bank_count;
     SN_TRY(snarm_bank_get_size(d->bank, &bank_count, NULL, NULL));
     const size_t count = source->images->count;
     for (size_t i = 0; i < count; i++) {
-        SN_TRY(sn_progress(options->progress, options->progress_user, "threshold", i, count));
-        const float *features;
-        SN_TRY(sn_feature_source_get(source, i, &features));
         /* A picture that owns (nearly) the whole bank leaves fewer neighbours, or none: then its own must do. */
         const size_t others = bank_count - owned[i];
         const int32_t wanted = d->recipe.neighbours;
         const bool fewer = d->scorer == NULL && others > 0 && others < (size_t)wanted;
         const int32_t neighbours = fewer ? (int32_t)others : wanted;
         const int32_t exclude = others >= (size_t)neighbours ? (int32_t)i : -1;
-        SN_TRY(score_features(d, source->inspection, features, exclude, neighbours, &d->scores[i], &map_scores[i]));
+        good_picture picture = {source, options, i};
+        SN_TRY(score_tiles(d, source->inspection, give_tile, &picture, exclude, neighbours, &d->scores[i], &map_scores[i]));
     }
-    return sn_progress(options->progress, options->progress_user, "threshold", count, count);
+    const size_t tiles = sn_feature_source_count(source);
+    return sn_progress(options->progress, options->progress_user, "threshold", tiles, tiles);
 }
 
 /* Mirrors the planes of an input from left to right or from top to bottom. */
@@ -63,17 +77,36 @@ static void mirror(float *planes, int32_t width, int32_t height, bool upside_dow
     }
 }
 
+/* The tiles of a mirrored picture: each is the mirror image of another place. */
+typedef struct mirrored_picture {
+    sn_feature_source *source;
+    bool left_right, upside_down;
+} mirrored_picture;
+
+static snarm_status give_mirrored(void *user, size_t tile, const float **features) {
+    const mirrored_picture *picture = user;
+    const snarm_detector *d = picture->source->detector;
+    const sn_tile_axis *x = &d->tiles.x, *y = &d->tiles.y;
+    const int32_t left = sn_tile_start(x, (int32_t)(tile % (size_t)x->count));
+    const int32_t top = sn_tile_start(y, (int32_t)(tile / (size_t)x->count));
+    SN_TRY(sn_fit_load(picture->source, 0, picture->left_right ? x->length - x->tile - left : left,
+                       picture->upside_down ? y->length - y->tile - top : top, NULL));
+    sn_inspection *inspection = picture->source->inspection;
+    if (picture->left_right)
+        mirror(inspection->planes, x->tile, y->tile, false);
+    if (picture->upside_down)
+        mirror(inspection->planes, x->tile, y->tile, true);
+    SN_TRY(sn_inspect_features(d, inspection));
+    *features = inspection->features;
+    return SNARM_OK;
+}
+
 /* One picture leaves nothing to compare it with but itself, mirrored: left-right, turned, upside down. */
 static snarm_status score_mirrored(snarm_detector *d, sn_feature_source *source, float scores[3], float map_scores[3]) {
-    const float *features;
-    sn_feature_source fresh = *source; /* the input's planes are wanted, so the features are computed again */
-    fresh.kept_count = fresh.filled_count = 0;
-    SN_TRY(sn_feature_source_get(&fresh, 0, &features));
-    sn_inspection *inspection = source->inspection;
     for (int i = 0; i < 3; i++) {
-        mirror(inspection->planes, d->shape.width, d->shape.height, i == 1);
-        SN_TRY(sn_inspect_features(d, inspection));
-        SN_TRY(score_features(d, inspection, inspection->features, -1, d->recipe.neighbours, &scores[i], &map_scores[i]));
+        mirrored_picture picture = {source, i < 2, i > 0};
+        SN_TRY(score_tiles(d, source->inspection, give_mirrored, &picture, -1, d->recipe.neighbours, &scores[i],
+                           &map_scores[i]));
     }
     return SNARM_OK;
 }

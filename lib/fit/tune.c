@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { PICTURES = 64, PATCHES = 32, BANK_LEAST = 4096 };
+enum { TILES = 64, PATCHES = 32, BANK_LEAST = 4096 };
 
 /* What a search must find: below this, scores begin to change in the third digit. */
 static const double recall = 0.999;
@@ -16,22 +16,22 @@ typedef struct held_out {
     size_t count;
 } held_out;
 
-/* Patches spread evenly over pictures spread evenly; each passes over its own picture's vectors, which it may be one of. */
+/* Patches spread evenly over pictures (tiles of pictures) spread evenly; each passes over its own picture's vectors, which it may be one of. */
 static snarm_status collect(held_out *h, sn_feature_source *source, const size_t *owned, size_t bank_count, size_t k) {
     const size_t channels = (size_t)source->detector->shape.channels, patches = source->floats / channels;
-    const size_t pictures = source->images->count < PICTURES ? source->images->count : PICTURES;
+    const size_t all = sn_feature_source_count(source), tiles = all < TILES ? all : TILES;
     const size_t each = patches < PATCHES ? patches : PATCHES;
-    SN_TRY(sn_alloc(&h->queries, pictures * each, channels * sizeof(float), "queries"));
-    SN_TRY(sn_alloc(&h->images, pictures * each, sizeof(int32_t), "queries"));
-    for (size_t p = 0; p < pictures; p++) {
-        const size_t image = p * source->images->count / pictures;
+    SN_TRY(sn_alloc(&h->queries, tiles * each, channels * sizeof(float), "queries"));
+    SN_TRY(sn_alloc(&h->images, tiles * each, sizeof(int32_t), "queries"));
+    for (size_t t = 0; t < tiles; t++) {
+        const size_t tile = t * all / tiles, image = tile / source->tiles;
         if (bank_count - owned[image] < k)
             continue;
         const float *features;
-        SN_TRY(sn_feature_source_get(source, image, &features));
+        SN_TRY(sn_feature_source_get(source, tile, &features));
         for (size_t i = 0; i < each; i++, h->count++) {
             /* Not all in the same columns of the grid. */
-            const size_t patch = (i * patches / each + p * 7) % patches;
+            const size_t patch = (i * patches / each + t * 7) % patches;
             memcpy(h->queries + h->count * channels, features + patch * channels, channels * sizeof(float));
             h->images[h->count] = (int32_t)image;
         }

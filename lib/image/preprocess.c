@@ -1,4 +1,5 @@
 /* From a picture to a network's input. */
+#include "image/preprocess.h"
 #include "image/resize.h"
 
 #include "core/memory.h"
@@ -50,31 +51,26 @@ static void interleave(uint8_t *restrict rgb, const uint8_t *red, const uint8_t 
     }
 }
 
-snarm_status snarm_image_preprocess(const snarm_image *image, const snarm_preprocess *how, float *planes,
-                                    uint8_t *rgb) {
-    SN_TRY(sn_image_check(image, "snarm_image_preprocess"));
-    if (how == NULL || planes == NULL)
-        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_image_preprocess: %s is NULL",
-                        how == NULL ? "how" : "planes");
-    SN_TRY(check_preprocess(how));
+static snarm_status run(const snarm_image *image, const snarm_preprocess *how, const sn_window *window, float *planes,
+                        uint8_t *rgb) {
     float factor[3], shift[3];
     for (int c = 0; c < 3; c++) {
         factor[c] = (float)(1.0 / (255.0 * (double)how->std[c]));
         shift[c] = (float)(-(double)how->mean[c] / (double)how->std[c]);
     }
-    int32_t width = how->width, left = (how->resize_width - width) / 2,
-            top = (how->resize_height - how->height) / 2;
+    const int32_t width = window->width, left = (how->resize_width - how->width) / 2 + window->left,
+                  top = (how->resize_height - how->height) / 2 + window->top;
     uint8_t *row;
     SN_TRY(sn_alloc(&row, (size_t)width, 3, "snarm_image_preprocess"));
     sn_resizer resizer;
     snarm_status status = sn_resizer_create(&resizer, image, how->resize_width, how->resize_height, left, top,
                                             width, "snarm_image_preprocess");
     if (status == SNARM_OK) {
-        size_t plane = (size_t)width * (size_t)how->height;
+        size_t plane = (size_t)width * (size_t)window->height;
         const uint8_t *channels[3]; /* a grey picture's only one serves three times */
         for (int c = 0; c < 3; c++)
             channels[c] = row + (resizer.channels == 3 ? c * width : 0);
-        for (int32_t y = 0; y < how->height; y++, planes += width) {
+        for (int32_t y = 0; y < window->height; y++, planes += width) {
             sn_resizer_row(&resizer, y, row);
             for (size_t c = 0; c < 3; c++)
                 normalise(planes + c * plane, channels[c], width, factor[c], shift[c]);
@@ -85,4 +81,20 @@ snarm_status snarm_image_preprocess(const snarm_image *image, const snarm_prepro
     }
     sn_free(row);
     return status;
+}
+
+snarm_status sn_image_preprocess_window(const snarm_image *image, const snarm_preprocess *how, const sn_window *window,
+                                        float *planes, uint8_t *rgb) {
+    SN_TRY(sn_image_check(image, "snarm_image_preprocess"));
+    if (how == NULL || planes == NULL)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_image_preprocess: %s is NULL",
+                        how == NULL ? "how" : "planes");
+    SN_TRY(check_preprocess(how));
+    const sn_window whole = {0, 0, how->width, how->height};
+    return run(image, how, window != NULL ? window : &whole, planes, rgb);
+}
+
+snarm_status snarm_image_preprocess(const snarm_image *image, const snarm_preprocess *how, float *planes,
+                                    uint8_t *rgb) {
+    return sn_image_preprocess_window(image, how, NULL, planes, rgb);
 }

@@ -11,6 +11,10 @@
 
 enum { SIGMA_MAX = 64, TRUNCATE = 4, RADIUS_MAX = SIGMA_MAX * TRUNCATE, TAPS_MAX = 2 * RADIUS_MAX + 1 };
 
+/* Maps of more pixels are smoothed in blocks of columns, so that no second map is needed. Vectors divide a block, so each pixel is summed
+ * as without blocks. */
+enum { PIXELS_LARGE = 1 << 22, BLOCK = 64 };
+
 struct sn_gaussian {
     size_t width, height, radius, taps;
     float weights[TAPS_MAX]; /* of sum 1 */
@@ -42,8 +46,13 @@ static size_t padded_width(const sn_gaussian *gaussian) {
     return sn_align_up((gaussian->width + 2 * gaussian->radius) * sizeof(float)) / sizeof(float);
 }
 
+static bool is_large(const sn_gaussian *gaussian) {
+    return gaussian->width * gaussian->height > PIXELS_LARGE;
+}
+
 size_t sn_gaussian_scratch(const sn_gaussian *gaussian, int threads) {
-    return gaussian->width * gaussian->height + (size_t)threads * padded_width(gaussian);
+    const size_t lines = (size_t)threads * padded_width(gaussian);
+    return lines + gaussian->height * (is_large(gaussian) ? (size_t)threads * BLOCK : gaussian->width);
 }
 
 /* Position i of an endless line in which 0..size-1 is followed by its mirror image, edges repeated: d c b a|a
@@ -59,7 +68,7 @@ static size_t mirrored(ptrdiff_t i, size_t size) {
 typedef struct gaussian_work {
     const sn_gaussian *gaussian;
     float *map;
-    float *between; /* (height, width): smoothed along y */
+    float *between; /* (height, width): smoothed along y; or (threads, height, BLOCK): copies of what is smoothed along y */
     float *lines;   /* (threads, padded width) */
 } gaussian_work;
 
@@ -73,6 +82,24 @@ static void smooth_columns(void *context, size_t begin, size_t end, int thread) 
         for (size_t k = 0; k < g->taps; k++)
             rows[k] = work->map + mirrored((ptrdiff_t)(y + k) - (ptrdiff_t)g->radius, g->height) * g->width;
         simd->weighted_sum(rows, g->weights, g->taps, g->width, work->between + y * g->width);
+    }
+}
+
+static void smooth_blocks(void *context, size_t begin, size_t end, int thread) {
+    const gaussian_work *work = context;
+    const sn_gaussian *g = work->gaussian;
+    const sn_simd *simd = sn_simd_table();
+    float *block = work->between + (size_t)thread * g->height * BLOCK;
+    const float *rows[TAPS_MAX];
+    for (size_t b = begin; b < end; b++) {
+        const size_t left = b * BLOCK, width = g->width - left < BLOCK ? g->width - left : BLOCK;
+        for (size_t y = 0; y < g->height; y++)
+            memcpy(block + y * BLOCK, work->map + y * g->width + left, width * sizeof *block);
+        for (size_t y = 0; y < g->height; y++) {
+            for (size_t k = 0; k < g->taps; k++)
+                rows[k] = block + mirrored((ptrdiff_t)(y + k) - (ptrdiff_t)g->radius, g->height) * BLOCK;
+            simd->weighted_sum(rows, g->weights, g->taps, width, work->map + y * g->width + left);
+        }
     }
 }
 
@@ -96,9 +123,16 @@ static void smooth_rows(void *context, size_t begin, size_t end, int thread) {
 }
 
 void sn_gaussian_run(const sn_gaussian *gaussian, float *scratch, float *map) {
-    gaussian_work work = {gaussian, map, scratch, scratch + gaussian->width * gaussian->height};
-    sn_parallel(gaussian->height, 4, smooth_columns, &work);
-    sn_parallel(gaussian->height, 4, smooth_rows, &work);
+    const size_t height = gaussian->height;
+    if (is_large(gaussian)) {
+        gaussian_work blocks = {gaussian, map, scratch, NULL}, rows = {gaussian, map, map, scratch};
+        sn_parallel((gaussian->width + BLOCK - 1) / BLOCK, 1, smooth_blocks, &blocks);
+        sn_parallel(height, 4, smooth_rows, &rows);
+        return;
+    }
+    gaussian_work work = {gaussian, map, scratch, scratch + gaussian->width * height};
+    sn_parallel(height, 4, smooth_columns, &work);
+    sn_parallel(height, 4, smooth_rows, &work);
 }
 
 snarm_status snarm_map_smooth(float *map, int32_t width, int32_t height, double sigma, int32_t threads) {

@@ -129,7 +129,8 @@ class Usage(CommandCase):
             (["--false-alarm-rate", "'nan'"], ["fit", "--false-alarm-rate", "nan"]),
             (["--false-alarm-rate", "'0x.1'"], ["fit", "--false-alarm-rate", "0x.1"]),
             (["--smoothing", "'65'"], ["fit", "--smoothing", "65"]),
-            (["--size", "'16'", "32 to 4096"], ["fit", "--size", "16"]),
+            (["--size", "'16'", "32 to 16384"], ["fit", "--size", "16"]),
+            (["--tile", "'16'", "32 to 4096"], ["fit", "--tile", "16"]),
             (["--size", "'64,'"], ["fit", "--size", "64,"]),
             (["--size", "'64,64,64'"], ["fit", "--size", "64,64,64"]),
             (["--resize", "'64x64'"], ["fit", "--resize", "64x64"]),
@@ -163,6 +164,8 @@ class Usage(CommandCase):
         self.assert_fails(2, ["memory is 1048576"], *base, "--size", "256", "--train-memory", "1")
         self.assert_fails(2, ["--channels", "'5'"], *base, "--channels", "5")
         self.assert_fails(2, ["--neighbourhood", "'2'"], *base, "--neighbourhood", "2")
+        self.assert_fails(2, ["--tile-overlap is '8'", "--tile is missing"], *base, "--tile-overlap", "8")
+        self.assert_fails(2, ["tile is 64x64", "40x40"], *base, "--steps", "0", "--tile", "64", "--size", "40")
         # Only the network knows that 65 is no multiple of 8.
         self.assert_fails(2, ["65"], *base, "--size", "65")
         self.assert_fails(2, ["--images"], "fit", "--backbone", Shared.weights, "--out", "m")
@@ -256,6 +259,26 @@ class Fit(CommandCase):
             ([72, 64], [80, 72], 2, 0, 5),
         )
         self.assertEqual((info["channels"], info["neighbourhood"], info["false_alarm_rate"]), (384, 1, 0.2))
+
+    def test_tiles(self):
+        output = self.run_well(*self.fit("--tile=32", "--size=72,64", "--tile-overlap=8"))
+        self.assertIn("tiles        3 x 3 of 32 x 32 pixels, 8 shared; of 72 x 64\n", output)
+        self.assertIn("patches      720 (4 x 4 of each tile)\n", output)
+        info = json.loads(self.run_well("info", "--json", self.path("m.snarm")))
+        self.assertEqual(
+            (info["format_version"], info["input"], info["canvas"], info["tile"], info["tile_overlap"], info["tiles"]),
+            (2, [32, 32], [72, 64], [32, 32], 8, [3, 3]),
+        )
+        maps = self.path("maps")
+        output = self.run_well("inspect", "--quiet", "--model", self.path("m.snarm"), "--format", "json", "--heatmaps", maps,
+                               Shared.odd)
+        self.assertIsInstance(json.loads(output)["score"], float)
+        self.run_well("bench", "--model", self.path("m.snarm"), "--runs", "1", "--warmup", "0")
+        # By default the first picture's own size.
+        base = ["fit", "--images", Shared.good, "--backbone", Shared.weights, "--steps", "0", "--out", self.path("w.snarm")]
+        size = sample.png_size(os.path.join(Shared.good, sorted(os.listdir(Shared.good))[0]))
+        self.assertIn("of %d x %d\n" % size, self.run_well(*base, "--bank-size", "200", "--tile", "64"))
+        self.assertNotIn("canvas", json.loads(self.run_well("info", "--json", Shared.model)))
 
     def test_replaces_a_model(self):
         sample.write(self.path("m.snarm"), b"old")

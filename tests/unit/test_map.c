@@ -117,6 +117,32 @@ START_TEST(smoothing) {
 }
 END_TEST
 
+/* Large maps are smoothed in blocks: away from the edges to the byte what a part of the map gives. */
+START_TEST(smoothing_of_large_maps) {
+    enum { W = 2101, H = 2011, FIRST = 700, ROWS = 120, RADIUS = 16 };
+    float *map = random_floats(&rng, (size_t)W * H), *part = malloc((size_t)W * ROWS * sizeof *part);
+    memcpy(part, map + (size_t)FIRST * W, (size_t)W * ROWS * sizeof *part);
+    ck_ok(snarm_map_smooth(map, W, H, 4, 3));
+    ck_ok(snarm_map_smooth(part, W, ROWS, 4, 2));
+    for (int y = RADIUS; y < ROWS - RADIUS; y++)
+        ck_assert_int_eq(memcmp(map + (size_t)(FIRST + y) * W, part + (size_t)y * W, W * sizeof *map), 0);
+    free(map), free(part);
+    /* Nor do the edges matter: a column alone repeats itself along x. */
+    float *steps = malloc((size_t)W * H * sizeof *steps), *column = malloc(H * sizeof *column);
+    for (int y = 0; y < H; y++)
+        for (int x = 0; x < W; x++)
+            steps[(size_t)y * W + x] = column[y] = (float)(y % 7);
+    ck_ok(snarm_map_smooth(steps, W, H, 4, 2));
+    ck_ok(snarm_map_smooth(column, 1, H, 4, 1));
+    size_t wrong = 0;
+    for (int y = 0; y < H; y++)
+        for (int x = 0; x < W; x++)
+            wrong += !(fabsf(steps[(size_t)y * W + x] - column[y]) < 1e-5f);
+    ck_assert_uint_eq(wrong, 0);
+    free(steps), free(column);
+}
+END_TEST
+
 START_TEST(scores) {
     static const int shapes[][2] = {{1, 1},   {16, 16}, {17, 16}, {18, 40},
                                     {37, 51}, {7, 30},  {30, 5},  {392, 20}};
@@ -202,6 +228,7 @@ int main(void) {
     tcase_add_loop_test(cases, from_logits, SN_SIMD_PLAIN, SN_SIMD_AVX512 + 1);
     tcase_add_test(cases, from_patches_and_resize);
     tcase_add_loop_test(cases, smoothing, SN_SIMD_PLAIN, SN_SIMD_AVX512 + 1);
+    tcase_add_test(cases, smoothing_of_large_maps);
     tcase_add_test(cases, scores);
     tcase_add_test(cases, wrong_sizes);
     tcase_add_test(cases, golden);
