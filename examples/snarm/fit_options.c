@@ -161,26 +161,26 @@ bool fit_settings_train(const fit_settings *s) {
     return s->steps_given ? s->steps > 0 : s->scorer == NULL;
 }
 
-int fit_settings_check(fit_settings *s, const char *command) {
+int fit_settings_check(fit_settings *s, const char *caller) {
     if (s->backbone == NULL)
         return fail(
             EXIT_USAGE,
             "%s: --backbone FILE is missing: weights of a ResNet (torchvision) or a ViT (timm, DINOv2) as "
             "safetensors, for instance model.safetensors of huggingface.co/timm/resnet18.tv_in1k",
-            command);
+            caller);
     if (s->scorer != NULL && s->steps != 0)
-        return fail(EXIT_USAGE, "%s: --scorer is '%s', but --steps %lld would train another", command, s->scorer,
+        return fail(EXIT_USAGE, "%s: --scorer is '%s', but --steps %lld would train another", caller, s->scorer,
                     (long long)s->steps);
     if (!fit_settings_train(s) && s->textures.count > 0)
-        return fail(EXIT_USAGE, "%s: --textures is '%s', but nothing is trained that would need it", command,
+        return fail(EXIT_USAGE, "%s: --textures is '%s', but nothing is trained that would need it", caller,
                     s->textures.items[0]);
     if (s->channels_given && s->channels != 0 && s->channels < 8)
-        return fail(EXIT_USAGE, "%s: --channels is '%lld', expected 0 or a whole number from 8 to 4096", command,
+        return fail(EXIT_USAGE, "%s: --channels is '%lld', expected 0 or a whole number from 8 to 4096", caller,
                     (long long)s->channels);
     if (s->neighbourhood == 2 || s->neighbourhood == 4)
-        return fail(EXIT_USAGE, "%s: --neighbourhood is '%lld', expected 1, 3 or 5", command,
+        return fail(EXIT_USAGE, "%s: --neighbourhood is '%lld', expected 1, 3 or 5", caller,
                     (long long)s->neighbourhood);
-    return s->protocol != NULL ? protocol_apply(s, command) : CONTINUE;
+    return s->protocol != NULL ? protocol_apply(s, caller) : CONTINUE;
 }
 
 int list_pictures(const text_list *paths, text_list *pictures) {

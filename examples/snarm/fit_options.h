@@ -27,8 +27,8 @@ void fit_options_describe(fit_settings *settings, option *table);
 /* Whether a scorer is trained: without --steps it is, unless one is given. */
 bool fit_settings_train(const fit_settings *settings);
 /* What the parser cannot see: options that depend on each other, and a protocol's values, which it fills in. CONTINUE
- * or EXIT_USAGE with a line on stderr that begins with the command's name. */
-int fit_settings_check(fit_settings *settings, const char *command);
+ * or EXIT_USAGE with a line on stderr that begins with the caller's name, a command's. */
+int fit_settings_check(fit_settings *settings, const char *caller);
 
 /* Adds every picture under the paths, in their order; CONTINUE, or EXIT_INPUT with a line on stderr. */
 int list_pictures(const text_list *paths, text_list *pictures);

@@ -4,41 +4,41 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static int contradicts(const char *command, const char *name, const char *given, int wanted) {
-    return fail(EXIT_USAGE, "%s: --%s is '%s', but --protocol paper needs %d", command, name, given, wanted);
+static int contradicts(const char *caller, const char *name, const char *given, int wanted) {
+    return fail(EXIT_USAGE, "%s: --%s is '%s', but --protocol paper needs %d", caller, name, given, wanted);
 }
 
-static int set_sides(int32_t sides[2], int wanted, const char *command, const char *name) {
+static int set_sides(int32_t sides[2], int wanted, const char *caller, const char *name) {
     if (sides[0] != 0 && (sides[0] != wanted || sides[1] != wanted)) {
         char given[32];
         snprintf(given, sizeof given, "%d,%d", (int)sides[0], (int)sides[1]);
-        return contradicts(command, name, given, wanted);
+        return contradicts(caller, name, given, wanted);
     }
     sides[0] = sides[1] = wanted;
     return CONTINUE;
 }
 
-static int set_number(int64_t *number, int wanted, const char *command, const char *name) {
+static int set_number(int64_t *number, int wanted, const char *caller, const char *name) {
     if (*number != 0 && *number != wanted) {
         char given[32];
         snprintf(given, sizeof given, "%lld", (long long)*number);
-        return contradicts(command, name, given, wanted);
+        return contradicts(caller, name, given, wanted);
     }
     *number = wanted;
     return CONTINUE;
 }
 
-int protocol_apply(fit_settings *s, const char *command) {
+int protocol_apply(fit_settings *s, const char *caller) {
     int code;
-    if ((code = set_sides(s->resize, PROTOCOL_RESIZE, command, "resize")) != CONTINUE ||
-        (code = set_sides(s->size, PROTOCOL_SIZE, command, "size")) != CONTINUE ||
-        (code = set_number(&s->bank_size, PROTOCOL_BANK, command, "bank-size")) != CONTINUE ||
-        (code = set_number(&s->neighbours, PROTOCOL_NEIGHBOURS, command, "neighbours")) != CONTINUE)
+    if ((code = set_sides(s->resize, PROTOCOL_RESIZE, caller, "resize")) != CONTINUE ||
+        (code = set_sides(s->size, PROTOCOL_SIZE, caller, "size")) != CONTINUE ||
+        (code = set_number(&s->bank_size, PROTOCOL_BANK, caller, "bank-size")) != CONTINUE ||
+        (code = set_number(&s->neighbours, PROTOCOL_NEIGHBOURS, caller, "neighbours")) != CONTINUE)
         return code;
     if (s->smoothing_given && s->smoothing != PROTOCOL_SMOOTHING) {
         char given[32];
         snprintf(given, sizeof given, "%g", s->smoothing);
-        return contradicts(command, "smoothing", given, PROTOCOL_SMOOTHING);
+        return contradicts(caller, "smoothing", given, PROTOCOL_SMOOTHING);
     }
     s->smoothing = PROTOCOL_SMOOTHING;
     s->smoothing_given = true;

@@ -14,7 +14,7 @@ enum {
 #define PROTOCOL_FPR_LIMIT 0.3 /* of AUPRO */
 
 /* Sets the protocol's values; CONTINUE, or EXIT_USAGE with a line on stderr about an option that was given another. */
-int protocol_apply(fit_settings *settings, const char *command);
+int protocol_apply(fit_settings *settings, const char *caller);
 
 /* CONTINUE if the model was fitted so, else EXIT_INPUT with a line on stderr that says all that differs. */
 int protocol_check_model(const snarm_detector *detector, const char *path);
