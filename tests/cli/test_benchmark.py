@@ -171,7 +171,7 @@ class Tables(Case):
                  r"\textbar{}")
         names = [line.rsplit(" & ", 6)[0] for line in lines if line.endswith(r" \\")]
         self.assertEqual(names, ["category", odd, odder, "only good", "mean"])
-        good = lines[-4].rsplit(" & ", 6)
+        good = lines[-5].rsplit(" & ", 6)
         self.assertEqual(good[1:5], ["--"] * 4)
         for cell in rows[-1][1:5]:
             self.assertRegex(cell, r"^\$\d+\.\d \\pm \d+\.\d\$$")
