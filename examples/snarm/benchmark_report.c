@@ -111,7 +111,7 @@ static int write_json(const benchmark *b, const numbers *n) {
 }
 
 int benchmark_report(const benchmark *b) {
-    numbers n = {NULL};
+    numbers n = {.names = NULL};
     int code = read_all(b, &n);
     if (code == CONTINUE)
         code = write_json(b, &n);
