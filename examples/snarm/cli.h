@@ -49,6 +49,7 @@ bool take_interrupt(void);
 int command_fit(int argc, char **argv);
 int command_inspect(int argc, char **argv);
 int command_eval(int argc, char **argv);
+int command_benchmark(int argc, char **argv);
 int command_bench(int argc, char **argv);
 int command_info(int argc, char **argv);
 

@@ -2,8 +2,10 @@
 #define _GNU_SOURCE
 #include "evaluate.h"
 #include "json.h"
+#include "layouts.h"
 #include "machine.h"
-#include "options.h"
+#include "protocol.h"
+#include "tables.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -12,7 +14,7 @@
 
 typedef struct eval_arguments {
     common_options common;
-    const char *model, *dataset, *layout, *json, *report;
+    const char *model, *dataset, *layout, *json, *report, *table, *protocol;
     text_list categories;
     bool full_resolution;
 } eval_arguments;
@@ -35,11 +37,7 @@ static int parse(eval_arguments *a, int argc, char **argv) {
          .target = &a->dataset,
          .value = "DIR",
          .help = "folder that holds the categories, or one category's own"},
-        {.name = "layout",
-         .kind = OPTION_CHOICE,
-         .target = &a->layout,
-         .choices = "auto|mvtec|visa|mvtec3d|btad|folders",
-         .help = "of the folders; default auto"},
+        layout_option(&a->layout),
         {.name = "category",
          .kind = OPTION_TEXTS,
          .target = &a->categories,
@@ -59,6 +57,16 @@ static int parse(eval_arguments *a, int argc, char **argv) {
          .kind = OPTION_FLAG,
          .target = &a->full_resolution,
          .help = "scale the maps up to the masks, instead of the masks down to the maps"},
+        {.name = "table",
+         .kind = OPTION_CHOICE,
+         .target = &a->table,
+         .choices = "text|csv|latex",
+         .help = "also a table as papers have it"},
+        {.name = "protocol",
+         .kind = OPTION_CHOICE,
+         .target = &a->protocol,
+         .choices = "paper",
+         .help = "the published one; the model must have been fitted so"},
         {.name = NULL},
     };
     const command what = {"eval", "", summary, table};
@@ -72,71 +80,29 @@ static int parse(eval_arguments *a, int argc, char **argv) {
         return code;
     if (a->report != NULL)
         return fail(EXIT_USAGE, "eval: --report is '%s', but reports are not in this version", a->report);
+    if (a->protocol != NULL && a->full_resolution)
+        return fail(EXIT_USAGE, "eval: --full-resolution is given, but --protocol paper measures at the maps' resolution");
     if (a->json != NULL && strcmp(a->json, "-") != 0 && !can_write(a->json))
         return fail(EXIT_INPUT, "%s: cannot be written: no such folder, or not allowed", a->json);
     return CONTINUE;
 }
 
-static bool is_wanted(const eval_arguments *a, const char *name) {
-    if (a->categories.count == 0)
-        return true;
-    for (size_t i = 0; i < a->categories.count; i++)
-        if (strcmp(a->categories.items[i], name) == 0)
-            return true;
-    return false;
-}
-
-static int check_categories(const eval_arguments *a, const snarm_dataset *set) {
-    size_t count = snarm_dataset_category_count(set);
-    for (size_t i = 0; i < a->categories.count; i++) {
-        size_t c = 0;
-        while (c < count && strcmp(snarm_dataset_category_name(set, c), a->categories.items[i]) != 0)
-            c++;
-        if (c == count)
-            return fail(EXIT_INPUT,
-                        "%s: --category is '%s', but there is no such folder; the first one is '%s'",
-                        a->dataset, a->categories.items[i], snarm_dataset_category_name(set, 0));
-    }
-    return CONTINUE;
-}
-
-/* In the order of the table and of the JSON. */
-static const struct {
-    const char *key, *title;
-    size_t offset;
-} columns[] = {
-    {"image_auroc", "AUROC", offsetof(evaluation, image_auroc)},
-    {"image_ap", "AP", offsetof(evaluation, image_ap)},
-    {"image_f1max", "F1max", offsetof(evaluation, image_f1max)},
-    {"pixel_auroc", "pxAUROC", offsetof(evaluation, pixel_auroc)},
-    {"pixel_ap", "pxAP", offsetof(evaluation, pixel_ap)},
-    {"pixel_f1max", "pxF1max", offsetof(evaluation, pixel_f1max)},
-    {"aupro", "AUPRO", offsetof(evaluation, aupro)},
-    {"false_alarm_rate", "alarms", offsetof(evaluation, false_alarm_rate)},
-    {"detection_rate", "found", offsetof(evaluation, detection_rate)},
-};
-enum { COLUMNS = sizeof columns / sizeof *columns };
-
-static double *value_of(const evaluation *of, size_t column) {
-    return (double *)((char *)(uintptr_t)of + columns[column].offset);
-}
-
 /* Of the categories that have the value. */
 static void take_mean(evaluation *mean, const evaluation *all, size_t count) {
-    for (size_t column = 0; column < COLUMNS; column++) {
+    for (size_t column = 0; column < METRICS; column++) {
         double sum = 0;
         size_t number = 0;
         for (size_t i = 0; i < count; i++)
-            if (!isnan(*value_of(&all[i], column)))
-                sum += *value_of(&all[i], column), number++;
-        *value_of(mean, column) = number > 0 ? sum / (double)number : NAN;
+            if (!isnan(*evaluation_value(&all[i], column)))
+                sum += *evaluation_value(&all[i], column), number++;
+        *evaluation_value(mean, column) = number > 0 ? sum / (double)number : NAN;
     }
 }
 
 static void print_row(FILE *stream, const char *name, int width, size_t images, const evaluation *of) {
     fprintf(stream, "%-*s %7zu", width, name, images);
-    for (size_t column = 0; column < COLUMNS; column++) {
-        double value = *value_of(of, column);
+    for (size_t column = 0; column < METRICS; column++) {
+        double value = *evaluation_value(of, column);
         if (isnan(value))
             fprintf(stream, " %7s", "-");
         else
@@ -154,8 +120,8 @@ static void print_table(FILE *stream, const evaluation *all, size_t count, const
         images += all[i].images;
     }
     fprintf(stream, "%-*s %7s", width, "category", "images");
-    for (size_t column = 0; column < COLUMNS; column++)
-        fprintf(stream, " %7s", columns[column].title);
+    for (size_t column = 0; column < METRICS; column++)
+        fprintf(stream, " %7s", evaluation_metrics[column].title);
     fputc('\n', stream);
     for (size_t i = 0; i < count; i++)
         print_row(stream, all[i].name, width, all[i].images, &all[i]);
@@ -166,12 +132,33 @@ static json_t *to_json(const evaluation *of) {
     json_t *object = must_have(json_object());
     if (of->name != NULL)
         json_add(object, "images", must_have(json_integer((json_int_t)of->images)));
-    for (size_t column = 0; column < COLUMNS; column++)
-        json_add(object, columns[column].key, json_number(*value_of(of, column)));
+    for (size_t column = 0; column < METRICS; column++)
+        json_add(object, evaluation_metrics[column].key, json_number(*evaluation_value(of, column)));
     return object;
 }
 
-static int report(const eval_arguments *a, const evaluation *all, size_t count, timing *times) {
+/* The seconds are those of each category. */
+static void print_paper_table(FILE *stream, const char *format, const evaluation *all, const double *seconds,
+                              size_t count) {
+    double *values = must_have(calloc(count * TABLE_VALUES, sizeof *values));
+    const char **names = must_have(calloc(count, sizeof *names));
+    for (size_t i = 0; i < count; i++) {
+        names[i] = all[i].name;
+        for (size_t metric = 0; metric < METRICS; metric++)
+            values[i * TABLE_VALUES + metric] = *evaluation_value(&all[i], metric);
+        values[i * TABLE_VALUES + TABLE_SECONDS_PER_IMAGE] = seconds[i];
+        values[i * TABLE_VALUES + TABLE_FIT_SECONDS] = NAN;
+    }
+    table_summary *summaries = table_summarise(values, count, 1);
+    fputc('\n', stream);
+    table_write(stream, table_format_of(format), names, summaries, count);
+    free(summaries);
+    free(names);
+    free(values);
+}
+
+static int report(const eval_arguments *a, const evaluation *all, const double *category_seconds, size_t count,
+                  timing *times) {
     evaluation mean = {.name = NULL};
     take_mean(&mean, all, count);
     double seconds = median(times->inspect, times->count);
@@ -185,6 +172,8 @@ static int report(const eval_arguments *a, const evaluation *all, size_t count, 
                 "%.0f MiB\n",
                 seconds, with_reading, peak_memory_mib());
     }
+    if (a->table != NULL)
+        print_paper_table(json_on_stdout ? stderr : stdout, a->table, all, category_seconds, count);
     if (a->json == NULL)
         return finish_output(EXIT_OK);
     json_t *root = must_have(json_object()), *categories = must_have(json_object());
@@ -206,59 +195,49 @@ static int report(const eval_arguments *a, const evaluation *all, size_t count, 
 static int run_dataset(const eval_arguments *a, snarm_detector *detector, const snarm_dataset *set) {
     size_t categories = snarm_dataset_category_count(set), count = 0, images = 0;
     for (size_t c = 0; c < categories; c++)
-        if (is_wanted(a, snarm_dataset_category_name(set, c)))
+        if (is_wanted_category(&a->categories, snarm_dataset_category_name(set, c)))
             images += snarm_dataset_sample_count(set, c, SNARM_SPLIT_TEST);
     evaluation *all = must_have(calloc(categories, sizeof *all));
     evaluator run = {.detector = detector,
                      .set = set,
                      .full_resolution = a->full_resolution,
+                     .map_score = a->protocol != NULL,
+                     .fpr_limit = a->protocol != NULL ? PROTOCOL_FPR_LIMIT : 0,
                      .images = images,
                      .threads = a->common.threads};
     run.times.inspect = must_have(calloc(images, sizeof *run.times.inspect));
+    double *seconds = must_have(calloc(categories, sizeof *seconds));
     progress_start(&run.bar, a->common.quiet);
     int code = CONTINUE;
-    for (size_t c = 0; c < categories && code == CONTINUE; c++)
-        if (is_wanted(a, snarm_dataset_category_name(set, c)))
-            code = evaluate_category(&run, c, &all[count++]);
+    for (size_t c = 0; c < categories && code == CONTINUE; c++) {
+        if (!is_wanted_category(&a->categories, snarm_dataset_category_name(set, c)))
+            continue;
+        size_t before = run.times.count;
+        code = evaluate_category(&run, c, &all[count]);
+        seconds[count++] = median(run.times.inspect + before, run.times.count - before);
+    }
     progress_end(&run.bar);
     if (code == CONTINUE)
-        code = report(a, all, count, &run.times);
+        code = report(a, all, seconds, count, &run.times);
+    free(seconds);
     free(run.times.inspect);
     free(all);
     return code;
 }
 
-static snarm_layout layout_of(const char *name) {
-    static const struct {
-        const char *name;
-        snarm_layout layout;
-    } layouts[] = {{"mvtec", SNARM_LAYOUT_MVTEC},
-                   {"visa", SNARM_LAYOUT_VISA},
-                   {"mvtec3d", SNARM_LAYOUT_MVTEC3D},
-                   {"btad", SNARM_LAYOUT_BTAD},
-                   {"folders", SNARM_LAYOUT_FOLDERS}};
-    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
-        if (strcmp(name, layouts[i].name) == 0)
-            return layouts[i].layout;
-    return SNARM_LAYOUT_AUTO;
-}
-
 static int run_model(const eval_arguments *a) {
-    snarm_dataset_options how;
-    snarm_dataset_options_init(&how);
-    how.layout = layout_of(a->layout);
     snarm_detector_options options;
     snarm_detector_options_init(&options);
     options.threads = a->common.threads;
     snarm_dataset *set = NULL;
     snarm_detector *detector = NULL;
-    int code = CONTINUE;
-    if (snarm_dataset_open(&set, a->dataset, &how) != SNARM_OK)
-        code = fail_library(EXIT_INPUT);
+    int code = open_dataset(&set, a->dataset, a->layout);
     if (code == CONTINUE)
-        code = check_categories(a, set);
+        code = check_categories(set, a->dataset, &a->categories);
     if (code == CONTINUE && snarm_detector_load(&detector, a->model, &options) != SNARM_OK)
         code = fail_library(EXIT_INPUT);
+    if (code == CONTINUE && a->protocol != NULL)
+        code = protocol_check_model(detector, a->model);
     if (code == CONTINUE)
         code = run_dataset(a, detector, set);
     snarm_detector_destroy(detector);

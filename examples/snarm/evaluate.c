@@ -3,11 +3,28 @@
 
 #include "machine.h"
 
+#include "snarm/map.h"
 #include "snarm/metrics.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+const evaluation_metric evaluation_metrics[METRICS] = {
+    [METRIC_IMAGE_AUROC] = {"image_auroc", "AUROC", offsetof(evaluation, image_auroc)},
+    [METRIC_IMAGE_AP] = {"image_ap", "AP", offsetof(evaluation, image_ap)},
+    [METRIC_IMAGE_F1MAX] = {"image_f1max", "F1max", offsetof(evaluation, image_f1max)},
+    [METRIC_PIXEL_AUROC] = {"pixel_auroc", "pxAUROC", offsetof(evaluation, pixel_auroc)},
+    [METRIC_PIXEL_AP] = {"pixel_ap", "pxAP", offsetof(evaluation, pixel_ap)},
+    [METRIC_PIXEL_F1MAX] = {"pixel_f1max", "pxF1max", offsetof(evaluation, pixel_f1max)},
+    [METRIC_AUPRO] = {"aupro", "AUPRO", offsetof(evaluation, aupro)},
+    [METRIC_FALSE_ALARM_RATE] = {"false_alarm_rate", "alarms", offsetof(evaluation, false_alarm_rate)},
+    [METRIC_DETECTION_RATE] = {"detection_rate", "found", offsetof(evaluation, detection_rate)},
+};
+
+double *evaluation_value(const evaluation *of, size_t which) {
+    return (double *)((char *)(uintptr_t)of + evaluation_metrics[which].offset);
+}
 
 /* Adds the picture's pixels at the map's own size. */
 static snarm_status add_small(snarm_pixel_metrics *metrics, const snarm_sample *sample, const float *map,
@@ -56,6 +73,8 @@ static snarm_status evaluate_sample(evaluator *run, const snarm_sample *sample, 
     double loaded = seconds_now();
     status = snarm_detector_inspect(run->detector, &image, &result, map);
     run->times.inspect[run->times.count] = seconds_now() - loaded;
+    if (status == SNARM_OK && run->map_score)
+        status = snarm_map_score(map, how->width, how->height, &result.score, NULL, NULL);
     if (status == SNARM_OK && metrics != NULL)
         status = run->full_resolution ? add_full(run, metrics, sample, map, &image)
                                       : add_small(metrics, sample, map, how);
@@ -110,6 +129,10 @@ static snarm_status evaluate_samples(evaluator *run, size_t category, evaluation
     for (size_t i = 0; i < out->images && status == SNARM_OK; i++) {
         snarm_sample sample;
         bool alarm = false;
+        if (is_interrupted()) {
+            status = SNARM_ERROR_CANCELLED;
+            break;
+        }
         status = snarm_dataset_sample(run->set, category, SNARM_SPLIT_TEST, i, &sample);
         if (status == SNARM_OK)
             status = evaluate_sample(run, &sample, &info.preprocess, map, metrics, &scores[i], &alarm);
@@ -134,6 +157,7 @@ int evaluate_category(evaluator *run, size_t category, evaluation *out) {
     snarm_pixel_metrics_options options;
     snarm_pixel_metrics_options_init(&options);
     options.threads = run->threads;
+    options.fpr_limit = run->fpr_limit;
     snarm_pixel_metrics *metrics = NULL;
     float *scores = must_have(calloc(out->images, sizeof *scores));
     uint8_t *labels = must_have(calloc(out->images, sizeof *labels));
@@ -146,5 +170,7 @@ int evaluate_category(evaluator *run, size_t category, evaluation *out) {
     free(labels);
     free(scores);
     progress_end(&run->bar);
+    if (status == SNARM_ERROR_CANCELLED)
+        return EXIT_CANCELLED;
     return status == SNARM_OK ? CONTINUE : fail_library(EXIT_INPUT);
 }

@@ -18,6 +18,26 @@ typedef struct evaluation {
     double detection_rate;   /* defective pictures called anomalous */
 } evaluation;
 
+/* The shares in the order of tables and of JSON. */
+enum {
+    METRIC_IMAGE_AUROC,
+    METRIC_IMAGE_AP,
+    METRIC_IMAGE_F1MAX,
+    METRIC_PIXEL_AUROC,
+    METRIC_PIXEL_AP,
+    METRIC_PIXEL_F1MAX,
+    METRIC_AUPRO,
+    METRIC_FALSE_ALARM_RATE,
+    METRIC_DETECTION_RATE,
+    METRICS
+};
+typedef struct evaluation_metric {
+    const char *key, *title; /* in JSON; in the table of eval */
+    size_t offset;           /* in an evaluation */
+} evaluation_metric;
+extern const evaluation_metric evaluation_metrics[METRICS];
+double *evaluation_value(const evaluation *of, size_t which);
+
 typedef struct timing {
     double *inspect; /* seconds of each inspection, room for all pictures */
     double total;    /* seconds with reading the pictures and masks */
@@ -28,13 +48,16 @@ typedef struct evaluator {
     const snarm_detector *detector;
     const snarm_dataset *set;
     bool full_resolution;
+    bool map_score; /* the image score is the map's largest window alone, as the published protocol has it, also where the
+                       model would mix in that of the distances */
+    double fpr_limit; /* of AUPRO; 0: the library's default */
     int32_t threads;
     size_t images; /* of all categories, for the progress bar */
     progress bar;
     timing times;
 } evaluator;
 
-/* CONTINUE, or an exit code with a line on stderr. */
+/* CONTINUE, or an exit code with a line on stderr; EXIT_CANCELLED without one after an interrupt, where they are caught. */
 int evaluate_category(evaluator *run, size_t category, evaluation *out);
 
 #endif

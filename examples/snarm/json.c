@@ -55,43 +55,51 @@ void json_add(json_t *object, const char *key, json_t *value) {
 }
 
 char *json_line(const json_t *value) {
-    char *text = must_have(json_dumps(value, JSON_COMPACT | JSON_DIGITS)), *line = format_text("%s\n", text);
-    free(text);
-    return line;
+    return must_have(json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_DIGITS));
 }
 
 void json_write_line(const json_t *value, FILE *stream) {
-    char *line = json_line(value);
-    fputs(line, stream);
-    free(line);
+    char *text = json_line(value);
+    fputs(text, stream);
+    fputc('\n', stream);
+    free(text);
 }
 
 static bool write_text(const char *path, const char *text) {
     FILE *file = fopen(path, "w");
     if (file == NULL)
         return false;
-    bool written = fputs(text, file) >= 0 && fputc('\n', file) != EOF;
+    bool written = fputs(text, file) >= 0;
     return fclose(file) == 0 && written;
+}
+
+int text_write_file(const char *text, const char *path) {
+    int code = CONTINUE;
+    struct stat status;
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
+        /* A pipe or device cannot be replaced. */
+        if (!write_text(path, text))
+            code = fail(EXIT_INPUT, "%s: cannot be written: %s", path, strerror(errno));
+        return code;
+    }
+    char *temporary = format_text("%s.%ld.part", path, (long)getpid());
+    if (!write_text(temporary, text) || rename(temporary, path) != 0) {
+        code = fail(EXIT_INPUT, "%s: cannot be written: %s", path, strerror(errno));
+        unlink(temporary);
+    }
+    free(temporary);
+    return code;
 }
 
 int json_write_file(const json_t *value, const char *path) {
     char *text = must_have(json_dumps(value, JSON_INDENT(2) | JSON_DIGITS));
+    char *lines = format_text("%s\n", text);
     int code = CONTINUE;
-    struct stat status;
-    if (strcmp(path, "-") == 0) {
-        printf("%s\n", text);
-    } else if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
-        /* A pipe or device cannot be replaced. */
-        if (!write_text(path, text))
-            code = fail(EXIT_INPUT, "%s: cannot be written: %s", path, strerror(errno));
-    } else {
-        char *temporary = format_text("%s.%ld.part", path, (long)getpid());
-        if (!write_text(temporary, text) || rename(temporary, path) != 0) {
-            code = fail(EXIT_INPUT, "%s: cannot be written: %s", path, strerror(errno));
-            unlink(temporary);
-        }
-        free(temporary);
-    }
+    if (strcmp(path, "-") == 0)
+        fputs(lines, stdout);
+    else
+        code = text_write_file(lines, path);
+    free(lines);
     free(text);
     return code;
 }

@@ -9,6 +9,8 @@
 double seconds_now(void);
 /* The most memory this process ever held, MiB. */
 double peak_memory_mib(void);
+/* Forgets the peak so far, where the system lets it (Linux). */
+void forget_peak_memory(void);
 /* The processor's name; "unknown processor" where the system does not say. Static. */
 const char *processor_name(void);
 

@@ -12,6 +12,7 @@ static const struct {
     {"fit", command_fit, "learn a product from pictures of good parts"},
     {"inspect", command_inspect, "say of each picture whether it is defective, and where"},
     {"eval", command_eval, "measure a model on a data set with known defects"},
+    {"benchmark", command_benchmark, "fit and measure every category of a data set"},
     {"bench", command_bench, "measure how long each step of an inspection takes"},
     {"info", command_info, "say what a model, weights, bank or scorer file holds"},
 };
@@ -46,5 +47,5 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < COMMANDS; i++)
         if (strcmp(name, commands[i].name) == 0)
             return commands[i].run(argc - 2, argv + 2);
-    return fail(EXIT_USAGE, "'%s' is no command, expected one of fit, inspect, eval, bench, info", name);
+    return fail(EXIT_USAGE, "'%s' is no command, expected one of fit, inspect, eval, benchmark, bench, info", name);
 }

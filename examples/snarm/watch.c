@@ -44,7 +44,8 @@ static json_t *time_text(void) {
 
 /* Takes the object over. Stdout first: what is in the log, or noted, was printed. */
 static int print_object(watcher *w, json_t *object) {
-    char *line = json_line(object);
+    char *text = json_line(object), *line = format_text("%s\n", text);
+    free(text);
     json_decref(object);
     fputs(line, stdout);
     int code = finish_output(CONTINUE);
