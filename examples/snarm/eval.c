@@ -1,5 +1,6 @@
 /* snarm eval: how well a model finds the known defects of a data set. */
 #define _GNU_SOURCE
+#include "eval_report.h"
 #include "evaluate.h"
 #include "json.h"
 #include "machine.h"
@@ -55,7 +56,7 @@ static int parse(eval_arguments *a, int argc, char **argv) {
          .kind = OPTION_TEXT,
          .target = &a->report,
          .value = "FILE",
-         .help = "a report in HTML; not in this version"},
+         .help = "write a report into this file: one HTML page with pictures, curves and a threshold to move"},
         {.name = "full-resolution",
          .kind = OPTION_FLAG,
          .target = &a->full_resolution,
@@ -71,10 +72,10 @@ static int parse(eval_arguments *a, int argc, char **argv) {
     if ((code = options_require(&what, "--model FILE", a->model != NULL)) != CONTINUE ||
         (code = options_require(&what, "--dataset DIR", a->dataset != NULL)) != CONTINUE)
         return code;
-    if (a->report != NULL)
-        return fail(EXIT_USAGE, "eval: --report is '%s', but reports are not in this version", a->report);
     if (a->json != NULL && strcmp(a->json, "-") != 0 && !can_write(a->json))
         return fail(EXIT_INPUT, "%s: cannot be written: no such folder, or not allowed", a->json);
+    if (a->report != NULL && !can_write(a->report))
+        return fail(EXIT_INPUT, "%s: cannot be written: no such folder, or not allowed", a->report);
     return CONTINUE;
 }
 
@@ -204,7 +205,8 @@ static int report(const eval_arguments *a, const evaluation *all, size_t count, 
     return finish_output(code == CONTINUE ? EXIT_OK : code);
 }
 
-static int run_dataset(const eval_arguments *a, snarm_detector *detector, const snarm_dataset *set) {
+static int run_dataset(const eval_arguments *a, snarm_detector *detector, const snarm_dataset *set,
+                       snarm_report *page) {
     size_t categories = snarm_dataset_category_count(set), count = 0, images = 0;
     for (size_t c = 0; c < categories; c++)
         if (is_wanted(a, snarm_dataset_category_name(set, c)))
@@ -214,6 +216,7 @@ static int run_dataset(const eval_arguments *a, snarm_detector *detector, const 
                      .set = set,
                      .full_resolution = a->full_resolution,
                      .images = images,
+                     .report = page,
                      .threads = a->common.threads};
     run.times.inspect = must_have(calloc(images, sizeof *run.times.inspect));
     progress_start(&run.bar, a->common.quiet);
@@ -222,6 +225,8 @@ static int run_dataset(const eval_arguments *a, snarm_detector *detector, const 
         if (is_wanted(a, snarm_dataset_category_name(set, c)))
             code = evaluate_category(&run, c, &all[count++]);
     progress_end(&run.bar);
+    if (code == CONTINUE && page != NULL)
+        code = eval_report_finish(page, a->report);
     if (code == CONTINUE)
         code = report(a, all, count, &run.times);
     free(run.times.inspect);
@@ -238,6 +243,7 @@ static int run_model(const eval_arguments *a) {
     options.threads = a->common.threads;
     snarm_dataset *set = NULL;
     snarm_detector *detector = NULL;
+    snarm_report *page = NULL;
     int code = CONTINUE;
     if (snarm_dataset_open(&set, a->dataset, &how) != SNARM_OK)
         code = fail_library(EXIT_INPUT);
@@ -246,7 +252,12 @@ static int run_model(const eval_arguments *a) {
     if (code == CONTINUE && snarm_detector_load(&detector, a->model, &options) != SNARM_OK)
         code = fail_library(EXIT_INPUT);
     if (code == CONTINUE)
-        code = run_dataset(a, detector, set);
+        code = a->report == NULL
+                   ? CONTINUE
+                   : eval_report_start(&page, detector, a->model, a->dataset, a->full_resolution);
+    if (code == CONTINUE)
+        code = run_dataset(a, detector, set, page);
+    snarm_report_destroy(page);
     snarm_detector_destroy(detector);
     snarm_dataset_destroy(set);
     return code;
