@@ -225,10 +225,13 @@ static int run_dataset(const eval_arguments *a, snarm_detector *detector, const 
         if (is_wanted(a, snarm_dataset_category_name(set, c)))
             code = evaluate_category(&run, c, &all[count++]);
     progress_end(&run.bar);
-    if (code == CONTINUE && page != NULL)
-        code = eval_report_finish(page, a->report);
-    if (code == CONTINUE)
+    if (code == CONTINUE) {
+        /* A page that cannot be written takes nothing from the numbers. */
+        int page_code = page != NULL ? eval_report_finish(page, a->report) : CONTINUE;
         code = report(a, all, count, &run.times);
+        if (code == EXIT_OK && page_code != CONTINUE)
+            code = page_code;
+    }
     free(run.times.inspect);
     free(all);
     return code;

@@ -18,13 +18,26 @@ static void add_time(json_t *facts) {
         json_add(facts, "report made", json_text(text));
 }
 
+/* A fact's name for people: what snarm info calls it, unless that says too little on a page of its own. */
+static char *name_of(const char *key) {
+    static const char *const names[][2] = {{"images", "pictures learnt from"},
+                                           {"bank", "patches in the bank"},
+                                           {"architecture", "backbone"},
+                                           {"licence", "licence of the weights"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i][0], key) == 0)
+            return format_text("%s", names[i][1]);
+    char *name = format_text("%s", key);
+    for (char *c = name; *c != '\0'; c++)
+        *c = *c == '_' ? ' ' : *c;
+    return name;
+}
+
 static snarm_status add_facts(snarm_report *report, const json_t *facts) {
     snarm_status status = SNARM_OK;
     for (void *at = json_object_iter((json_t *)(uintptr_t)facts); at != NULL && status == SNARM_OK;
          at = json_object_iter_next((json_t *)(uintptr_t)facts, at)) {
-        char *name = format_text("%s", json_object_iter_key(at));
-        for (char *c = name; *c != '\0'; c++)
-            *c = *c == '_' ? ' ' : *c;
+        char *name = name_of(json_object_iter_key(at));
         char *value = fact_text(json_object_iter_value(at));
         const bool unknown = strcmp(value, "-") == 0;
         status = snarm_report_add_fact(report, name, unknown ? "not known" : value);

@@ -260,7 +260,7 @@ static snarm_image decode(const char *text, const char *key) {
 }
 
 START_TEST(pictures_are_inside_and_keep_the_size) {
-    static const int64_t budgets[] = {0, 400000, 150000};
+    static const int64_t budgets[] = {0, 300000, 120000};
     int32_t former = 1000;
     char path[4096];
     snprintf(path, sizeof path, "%s", scratch_file("size.html"));

@@ -47,6 +47,8 @@
 
   function showCounts() {
     const c = count(itemsOf(state.category));
+    byId("slider").setAttribute("aria-valuetext",
+      `${number(state.threshold)}: ${c.found} found, ${c.missed} missed, ${c.alarm} false alarms, ${c.passed} passed`);
     byId("tp").textContent = c.found;
     byId("fn").textContent = c.missed;
     byId("fp").textContent = c.alarm;
@@ -122,7 +124,6 @@
     mark.setAttribute("x1", x);
     mark.setAttribute("x2", x);
     slider.value = state.threshold;
-    slider.setAttribute("aria-valuetext", `${number(state.threshold)}`);
   }
 
   /* ---- Curves ---- */
@@ -311,7 +312,7 @@
     const image = byId(id);
     image.src = url;
     image.alt = text;
-    image.style.aspectRatio = `${item.width} / ${item.height}`;
+    image.style.setProperty("--ratio", item.width / item.height);
   }
 
   function showItem(place) {
@@ -328,7 +329,7 @@
     const masked = item.mask !== "";
     byId("viewer-mask").hidden = !masked;
     byId("viewer-nomask").hidden = masked;
-    byId("viewer-nomask").style.aspectRatio = `${item.width} / ${item.height}`;
+    byId("viewer-nomask").style.setProperty("--ratio", item.width / item.height);
     byId("viewer-nomask").textContent = item.anomalous ? "no mask" : "good: no mask";
     if (masked) showPicture("viewer-mask", source("png", item.mask), "the mask of the true defect", item);
     byId("viewer-place").textContent = `${place + 1} of ${state.shown.length}`;
