@@ -23,7 +23,9 @@ static char *name_of(const char *key) {
     static const char *const names[][2] = {{"images", "pictures learnt from"},
                                            {"bank", "patches in the bank"},
                                            {"architecture", "backbone"},
-                                           {"licence", "licence of the weights"}};
+                                           {"licence", "licence of the weights"},
+                                           {"fitted_by", "fitted by libsnarm"},
+                                           {"format_version", "version of the model file"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i][0], key) == 0)
             return format_text("%s", names[i][1]);
@@ -38,8 +40,9 @@ static snarm_status add_facts(snarm_report *report, const json_t *facts) {
     for (void *at = json_object_iter((json_t *)(uintptr_t)facts); at != NULL && status == SNARM_OK;
          at = json_object_iter_next((json_t *)(uintptr_t)facts, at)) {
         char *name = name_of(json_object_iter_key(at));
-        char *value = fact_text(json_object_iter_value(at));
-        const bool unknown = strcmp(value, "-") == 0;
+        const json_t *fact = json_object_iter_value(at);
+        char *value = json_is_boolean(fact) ? format_text("%s", json_is_true(fact) ? "yes" : "no") : fact_text(fact);
+        const bool unknown = strcmp(value, "-") == 0 || strcmp(value, "null") == 0;
         status = snarm_report_add_fact(report, name, unknown ? "not known" : value);
         free(value);
         free(name);
@@ -67,7 +70,7 @@ int eval_report_start(snarm_report **out, const snarm_detector *detector, const 
     json_add(facts, "pixels compared at",
              json_text(full_resolution ? "the masks' resolution" : "the map's resolution"));
     add_time(facts);
-    json_add(facts, "evaluated by", json_text(snarm_version()));
+    json_add(facts, "evaluated by libsnarm", json_text(snarm_version()));
     snarm_detector_info info = {.struct_size = sizeof info};
     bool well = describe_model(facts, detector) && snarm_detector_get_info(detector, &info) == SNARM_OK;
     if (well) {

@@ -207,7 +207,9 @@ def check_viewer(page, data):
 
 def check_narrow(page, what):
     wide = page.run("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    must(wide <= 0, what, "is", wide, "pixels too wide")
+    out = page.run("[...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > "
+                   "document.documentElement.clientWidth + 1).slice(0, 5).map(e => e.tagName + '.' + e.className)")
+    must(wide <= 0, what, "is", wide, "pixels too wide:", out)
 
 
 def look(page, name):
