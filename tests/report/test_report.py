@@ -224,7 +224,7 @@ def scroll_to(page, selector):
 
 
 def views(page, name):
-    for part, selector in ("top", "h1"), ("pictures", "#pictures-title"), ("curves", "#curves-title"), ("model", "#model-title"):
+    for part, selector in ("top", "h1"), ("threshold", "#threshold-title"), ("pictures", "#pictures-title"), ("curves", "#curves-title"), ("model", "#model-title"):
         scroll_to(page, selector)
         look(page, f"{name}-{part}")
     page.run("document.querySelector('.tile').click()")
