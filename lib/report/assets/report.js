@@ -128,7 +128,7 @@
 
   /* ---- Curves ---- */
 
-  const PLOT = { size: 260, left: 34, bottom: 34, top: 8, right: 10 };
+  const PLOT = { size: 260, left: 46, bottom: 34, top: 8, right: 10 };
   const px = (x) => PLOT.left + x * PLOT.size;
   const py = (y) => PLOT.top + (1 - y) * PLOT.size;
 
@@ -172,7 +172,7 @@
     }
     const names = kind === "roc" ? ["false positive rate", "true positive rate"] : ["recall", "precision"];
     svg.append(shape("text", { x: px(0.5), y: height - 4, "text-anchor": "middle" }, names[0]));
-    svg.append(shape("text", { x: px(0) + 6, y: py(1) + 14 }, names[1]));
+    svg.append(shape("text", { "text-anchor": "middle", transform: `translate(11 ${py(0.5)}) rotate(-90)` }, names[1]));
     if (kind === "roc") svg.append(shape("path", { class: "chance", d: `M${px(0)} ${py(0)}L${px(1)} ${py(1)}` }));
     for (const category of chosen)
       svg.append(shape("path", { class: chosen.length > 1 ? "line many" : "line", d: path(category[level + "_curve"], kind) }, shape("title", {}, category.name)));
