@@ -1,5 +1,6 @@
 /* snarm eval: how well a model finds the known defects of a data set. */
 #define _GNU_SOURCE
+#include "eval_report.h"
 #include "evaluate.h"
 #include "json.h"
 #include "layouts.h"
@@ -52,7 +53,7 @@ static int parse(eval_arguments *a, int argc, char **argv) {
          .kind = OPTION_TEXT,
          .target = &a->report,
          .value = "FILE",
-         .help = "a report in HTML; not in this version"},
+         .help = "write a report into this file: one HTML page with pictures, curves and a threshold to move"},
         {.name = "full-resolution",
          .kind = OPTION_FLAG,
          .target = &a->full_resolution,
@@ -78,12 +79,15 @@ static int parse(eval_arguments *a, int argc, char **argv) {
     if ((code = options_require(&what, "--model FILE", a->model != NULL)) != CONTINUE ||
         (code = options_require(&what, "--dataset DIR", a->dataset != NULL)) != CONTINUE)
         return code;
-    if (a->report != NULL)
-        return fail(EXIT_USAGE, "eval: --report is '%s', but reports are not in this version", a->report);
     if (a->protocol != NULL && a->full_resolution)
         return fail(EXIT_USAGE, "eval: --full-resolution is given, but --protocol paper measures at the maps' resolution");
+    if (a->protocol != NULL && a->report != NULL)
+        return fail(EXIT_USAGE, "eval: --report is '%s', but it shows the model's own scores and threshold, and --protocol paper "
+                                "scores by the map alone", a->report);
     if (a->json != NULL && strcmp(a->json, "-") != 0 && !can_write(a->json))
         return fail(EXIT_INPUT, "%s: cannot be written: no such folder, or not allowed", a->json);
+    if (a->report != NULL && !can_write(a->report))
+        return fail(EXIT_INPUT, "%s: cannot be written: no such folder, or not allowed", a->report);
     return CONTINUE;
 }
 
@@ -192,7 +196,8 @@ static int report(const eval_arguments *a, const evaluation *all, const double *
     return finish_output(code == CONTINUE ? EXIT_OK : code);
 }
 
-static int run_dataset(const eval_arguments *a, snarm_detector *detector, const snarm_dataset *set) {
+static int run_dataset(const eval_arguments *a, snarm_detector *detector, const snarm_dataset *set,
+                       snarm_report *page) {
     size_t categories = snarm_dataset_category_count(set), count = 0, images = 0;
     for (size_t c = 0; c < categories; c++)
         if (is_wanted_category(&a->categories, snarm_dataset_category_name(set, c)))
@@ -204,6 +209,7 @@ static int run_dataset(const eval_arguments *a, snarm_detector *detector, const 
                      .map_score = a->protocol != NULL,
                      .fpr_limit = a->protocol != NULL ? PROTOCOL_FPR_LIMIT : 0,
                      .images = images,
+                     .report = page,
                      .threads = a->common.threads};
     run.times.inspect = must_have(calloc(images, sizeof *run.times.inspect));
     double *seconds = must_have(calloc(categories, sizeof *seconds));
@@ -217,8 +223,13 @@ static int run_dataset(const eval_arguments *a, snarm_detector *detector, const 
         seconds[count++] = median(run.times.inspect + before, run.times.count - before);
     }
     progress_end(&run.bar);
-    if (code == CONTINUE)
+    if (code == CONTINUE) {
+        /* A page that cannot be written takes nothing from the numbers. */
+        int page_code = page != NULL ? eval_report_finish(page, a->report) : CONTINUE;
         code = report(a, all, seconds, count, &run.times);
+        if (code == EXIT_OK && page_code != CONTINUE)
+            code = page_code;
+    }
     free(seconds);
     free(run.times.inspect);
     free(all);
@@ -231,6 +242,7 @@ static int run_model(const eval_arguments *a) {
     options.threads = a->common.threads;
     snarm_dataset *set = NULL;
     snarm_detector *detector = NULL;
+    snarm_report *page = NULL;
     int code = open_dataset(&set, a->dataset, a->layout);
     if (code == CONTINUE)
         code = check_categories(set, a->dataset, &a->categories);
@@ -239,7 +251,12 @@ static int run_model(const eval_arguments *a) {
     if (code == CONTINUE && a->protocol != NULL)
         code = protocol_check_model(detector, a->model);
     if (code == CONTINUE)
-        code = run_dataset(a, detector, set);
+        code = a->report == NULL
+                   ? CONTINUE
+                   : eval_report_start(&page, detector, a->model, a->dataset, a->full_resolution);
+    if (code == CONTINUE)
+        code = run_dataset(a, detector, set, page);
+    snarm_report_destroy(page);
     snarm_detector_destroy(detector);
     snarm_dataset_destroy(set);
     return code;

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "evaluate.h"
 
+#include "eval_report.h"
 #include "machine.h"
 
 #include "snarm/map.h"
@@ -62,8 +63,9 @@ static snarm_status add_full(const evaluator *run, snarm_pixel_metrics *metrics,
 }
 
 /* One picture; its score and verdict go to the pointers. */
-static snarm_status evaluate_sample(evaluator *run, const snarm_sample *sample, const snarm_preprocess *how,
-                                    float *map, snarm_pixel_metrics *metrics, float *score, bool *alarm) {
+static snarm_status evaluate_sample(evaluator *run, const char *category, const snarm_sample *sample,
+                                    const snarm_preprocess *how, float *map, snarm_pixel_metrics *metrics,
+                                    float *score, bool *alarm) {
     snarm_image image = {0};
     double began = seconds_now();
     snarm_status status = snarm_image_load(&image, sample->path, NULL);
@@ -80,6 +82,8 @@ static snarm_status evaluate_sample(evaluator *run, const snarm_sample *sample, 
                                       : add_small(metrics, sample, map, how);
     run->times.total += seconds_now() - began;
     run->times.count++;
+    if (status == SNARM_OK && run->report != NULL)
+        status = eval_report_add(run->report, run->detector, category, sample, &image, &result, map);
     snarm_image_release(&image);
     *score = result.score;
     *alarm = result.anomalous != 0;
@@ -135,7 +139,8 @@ static snarm_status evaluate_samples(evaluator *run, size_t category, evaluation
         }
         status = snarm_dataset_sample(run->set, category, SNARM_SPLIT_TEST, i, &sample);
         if (status == SNARM_OK)
-            status = evaluate_sample(run, &sample, &info.preprocess, map, metrics, &scores[i], &alarm);
+            status = evaluate_sample(run, out->name, &sample, &info.preprocess, map, metrics, &scores[i],
+                                     &alarm);
         if (status != SNARM_OK)
             break;
         labels[i] = sample.anomalous != 0;
@@ -166,6 +171,8 @@ int evaluate_category(evaluator *run, size_t category, evaluation *out) {
         status = snarm_pixel_metrics_create(&metrics, &options);
     if (status == SNARM_OK)
         status = evaluate_samples(run, category, out, metrics, scores, labels);
+    if (status == SNARM_OK && run->report != NULL && metrics != NULL)
+        status = snarm_report_set_pixels(run->report, out->name, metrics);
     snarm_pixel_metrics_destroy(metrics);
     free(labels);
     free(scores);

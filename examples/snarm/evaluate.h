@@ -7,6 +7,7 @@
 
 #include "snarm/dataset.h"
 #include "snarm/detector.h"
+#include "snarm/report.h"
 
 /* Shares of 1; NaN where there is nothing to compare (a category without defects, say). */
 typedef struct evaluation {
@@ -53,6 +54,7 @@ typedef struct evaluator {
     double fpr_limit; /* of AUPRO; 0: the library's default */
     int32_t threads;
     size_t images; /* of all categories, for the progress bar */
+    snarm_report *report; /* receives all pictures and pixel metrics; NULL: none */
     progress bar;
     timing times;
 } evaluator;

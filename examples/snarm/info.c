@@ -1,5 +1,6 @@
 /* snarm info: what a file holds: a model, weights of a network, a bank, or a scorer. */
 #define _GNU_SOURCE
+#include "info.h"
 #include "json.h"
 #include "options.h"
 
@@ -51,46 +52,50 @@ static void add_search(json_t *facts, const snarm_bank *bank) {
     json_add(facts, "search_recall", json_number(search.recall));
 }
 
+bool describe_model(json_t *facts, const snarm_detector *detector) {
+    snarm_detector_info info = {.struct_size = sizeof info};
+    if (snarm_detector_get_info(detector, &info) != SNARM_OK)
+        return false;
+    add_integer(facts, "format_version", info.format_version);
+    json_add(facts, "fitted_by", json_text(info.library_version));
+    add_integer(facts, "images", info.image_count);
+    add_integer(facts, "bank", (int64_t)info.bank_count);
+    add_search(facts, snarm_detector_bank(detector));
+    add_integer(facts, "neighbours", info.neighbours);
+    json_add(facts, "scorer", must_have(json_boolean(info.has_scorer)));
+    snarm_train_report training;
+    if (info.has_scorer)
+        json_add(facts, "score_share", json_number(info.score_share));
+    if (snarm_detector_get_training(detector, &training) == SNARM_OK && training.steps > 0) {
+        add_integer(facts, "training_steps", training.step);
+        json_add(facts, "held_out_pixel_ap", json_number(training.best_pixel_ap));
+        json_add(facts, "held_out_pixel_ap_untrained", json_number(training.untrained_pixel_ap));
+    }
+    json_add(facts, "threshold", json_number((double)info.threshold));
+    json_add(facts, "map_threshold", json_number((double)info.map_threshold));
+    json_add(facts, "false_alarm_rate", json_number(info.false_alarm_rate));
+    json_add(facts, "smoothing", json_number(info.smoothing));
+    add_integer(facts, "seed", (int64_t)info.seed);
+    add_size(facts, "resize", info.preprocess.resize_width, info.preprocess.resize_height);
+    if (info.tile_columns > 0) {
+        add_size(facts, "canvas", info.preprocess.width, info.preprocess.height);
+        add_size(facts, "tile", info.tile_width, info.tile_height);
+        add_integer(facts, "tile_overlap", info.tile_overlap);
+        add_size(facts, "tiles", info.tile_columns, info.tile_rows);
+    }
+    add_backbone(facts, &info.backbone);
+    return true;
+}
+
 static bool read_model(const char *path, int32_t threads, json_t *facts) {
     snarm_detector *detector;
     snarm_detector_options options;
     snarm_detector_options_init(&options);
     options.threads = threads;
-    snarm_detector_info info = {.struct_size = sizeof info};
     if (snarm_detector_load(&detector, path, &options) != SNARM_OK)
         return false;
-    bool read = snarm_detector_get_info(detector, &info) == SNARM_OK;
-    if (read) {
-        json_add(facts, "kind", json_text("model"));
-        add_integer(facts, "format_version", info.format_version);
-        json_add(facts, "fitted_by", json_text(info.library_version));
-        add_integer(facts, "images", info.image_count);
-        add_integer(facts, "bank", (int64_t)info.bank_count);
-        add_search(facts, snarm_detector_bank(detector));
-        add_integer(facts, "neighbours", info.neighbours);
-        json_add(facts, "scorer", must_have(json_boolean(info.has_scorer)));
-        snarm_train_report training;
-        if (info.has_scorer)
-            json_add(facts, "score_share", json_number(info.score_share));
-        if (snarm_detector_get_training(detector, &training) == SNARM_OK && training.steps > 0) {
-            add_integer(facts, "training_steps", training.step);
-            json_add(facts, "held_out_pixel_ap", json_number(training.best_pixel_ap));
-            json_add(facts, "held_out_pixel_ap_untrained", json_number(training.untrained_pixel_ap));
-        }
-        json_add(facts, "threshold", json_number((double)info.threshold));
-        json_add(facts, "map_threshold", json_number((double)info.map_threshold));
-        json_add(facts, "false_alarm_rate", json_number(info.false_alarm_rate));
-        json_add(facts, "smoothing", json_number(info.smoothing));
-        add_integer(facts, "seed", (int64_t)info.seed);
-        add_size(facts, "resize", info.preprocess.resize_width, info.preprocess.resize_height);
-        if (info.tile_columns > 0) {
-            add_size(facts, "canvas", info.preprocess.width, info.preprocess.height);
-            add_size(facts, "tile", info.tile_width, info.tile_height);
-            add_integer(facts, "tile_overlap", info.tile_overlap);
-            add_size(facts, "tiles", info.tile_columns, info.tile_rows);
-        }
-        add_backbone(facts, &info.backbone);
-    }
+    json_add(facts, "kind", json_text("model"));
+    bool read = describe_model(facts, detector);
     snarm_detector_destroy(detector);
     return read;
 }
@@ -176,21 +181,18 @@ static reader guess(const char *path) {
     return memmem(head, size, "\"vectors\"", 9) != NULL ? read_bank : read_weights;
 }
 
+char *fact_text(const json_t *value) {
+    if (json_is_string(value))
+        return format_text("%s", json_string_value(value)[0] != '\0' ? json_string_value(value) : "-");
+    return must_have(json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(7)));
+}
+
 static void print_facts(const json_t *facts) {
-    const char *key;
-    const json_t *value;
     for (void *at = json_object_iter((json_t *)(uintptr_t)facts); at != NULL;
          at = json_object_iter_next((json_t *)(uintptr_t)facts, at)) {
-        key = json_object_iter_key(at);
-        value = json_object_iter_value(at);
-        printf("%-16s ", key);
-        if (json_is_string(value)) {
-            printf("%s\n", json_string_value(value)[0] != '\0' ? json_string_value(value) : "-");
-        } else {
-            char *text = must_have(json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(7)));
-            printf("%s\n", text);
-            free(text);
-        }
+        char *text = fact_text(json_object_iter_value(at));
+        printf("%-16s %s\n", json_object_iter_key(at), text);
+        free(text);
     }
 }
 

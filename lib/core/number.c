@@ -29,10 +29,14 @@ snarm_status sn_number_parse(const char *text, const char **end, double *out) {
 }
 
 snarm_status sn_number_print(char *text, size_t size, double value) {
+    return sn_number_print_digits(text, size, value, 17);
+}
+
+snarm_status sn_number_print_digits(char *text, size_t size, double value, int digits) {
     locale_t locale;
     SN_TRY(use_plain(&locale));
     locale_t former = uselocale(locale); /* the calling thread's alone */
-    snprintf(text, size, "%.17g", value);
+    snprintf(text, size, "%.*g", digits, value);
     uselocale(former);
     return SNARM_OK;
 }

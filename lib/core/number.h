@@ -9,5 +9,7 @@
 snarm_status sn_number_parse(const char *text, const char **end, double *out);
 /* Enough digits to be read back exactly. */
 snarm_status sn_number_print(char *text, size_t size, double value);
+/* So many significant digits, 1..17; 9 tell any two floats apart. */
+snarm_status sn_number_print_digits(char *text, size_t size, double value, int digits);
 
 #endif

@@ -3,7 +3,9 @@
 #include "core/memory.h"
 #include "core/threads.h"
 #include "metrics/curve.h"
+#include "metrics/pixel_curve.h"
 #include "metrics/pixel_store.h"
+#include "metrics/points.h"
 #include "metrics/regions.h"
 
 #include <math.h>
@@ -163,6 +165,22 @@ snarm_status snarm_pixel_metrics_finish(snarm_pixel_metrics *handle, snarm_pixel
     out->images = handle->images;
     sn_free(gaps);
     return SNARM_OK;
+}
+
+snarm_status snarm_pixel_metrics_curve(snarm_pixel_metrics *handle, size_t limit, snarm_curve *out) {
+    if (handle == NULL || out == NULL)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_pixel_metrics_curve: %s is NULL",
+                        handle == NULL ? "handle" : "out");
+    SN_TRY(sn_points_check_limit(limit, "snarm_pixel_metrics_curve"));
+    sn_pixel_gap *gaps;
+    int former = sn_threads_enter(handle->threads);
+    snarm_status status = sn_pixel_store_arrange(&handle->store, handle->threads, &gaps);
+    sn_threads_leave(former);
+    if (status != SNARM_OK)
+        return status;
+    status = sn_pixel_curve(&handle->store, gaps, limit, out);
+    sn_free(gaps);
+    return status;
 }
 
 void snarm_pixel_metrics_destroy(snarm_pixel_metrics *handle) {

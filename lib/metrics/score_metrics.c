@@ -2,10 +2,7 @@
 
 #include "core/memory.h"
 #include "metrics/curve.h"
-#include "metrics/keys.h"
-#include "metrics/radix_sort.h"
-
-#include <math.h>
+#include "metrics/score_keys.h"
 
 /* keys: negatives first, then positives, each part sorted ascending. */
 static void sweep(const uint32_t *keys, size_t negatives, size_t positives, snarm_score_metrics *out) {
@@ -33,33 +30,11 @@ static void sweep(const uint32_t *keys, size_t negatives, size_t positives, snar
 
 snarm_status snarm_metrics_scores(const float *scores, const uint8_t *labels, size_t count,
                                   snarm_score_metrics *out) {
-    if (out == NULL || (count > 0 && (scores == NULL || labels == NULL)))
-        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_metrics_scores: %s is NULL",
-                        out == NULL      ? "out"
-                        : scores == NULL ? "scores"
-                                         : "labels");
-    if (count > UINT32_MAX)
-        return sn_error(SNARM_ERROR_ARGUMENT,
-                        "snarm_metrics_scores: count is %zu, at most 4294967295 expected", count);
-    size_t positives = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (isnan(scores[i]))
-            return sn_error(SNARM_ERROR_ARGUMENT,
-                            "snarm_metrics_scores: scores[%zu] is NaN, a number expected", i);
-        positives += labels[i] != 0;
-    }
-    size_t negatives = count - positives;
-    uint32_t *keys, *scratch;
-    SN_TRY(sn_alloc(&keys, count, sizeof *keys, "snarm_metrics_scores: keys"));
-    snarm_status status = sn_alloc(&scratch, count, sizeof *scratch, "snarm_metrics_scores: sorting");
-    if (status == SNARM_OK) {
-        for (size_t i = 0, negative = 0, positive = negatives; i < count; i++)
-            keys[labels[i] != 0 ? positive++ : negative++] = sn_score_key(scores[i]);
-        sn_radix_sort_keys(keys, scratch, negatives, 1);
-        sn_radix_sort_keys(keys + negatives, scratch, positives, 1);
-        sweep(keys, negatives, positives, out);
-    }
-    sn_free(scratch);
-    sn_free(keys);
-    return status;
+    if (out == NULL)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_metrics_scores: out is NULL");
+    sn_score_keys sorted;
+    SN_TRY(sn_score_keys_sort(&sorted, scores, labels, count, "snarm_metrics_scores"));
+    sweep(sorted.keys, sorted.negatives, sorted.positives, out);
+    sn_free(sorted.keys);
+    return SNARM_OK;
 }

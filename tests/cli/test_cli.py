@@ -3,6 +3,7 @@
 usage: test_cli.py SNARM MAKE_PARTS [TEST]...
 """
 
+import base64
 import csv
 import io
 import json
@@ -143,10 +144,6 @@ class Usage(CommandCase):
             (["--precision", "'f64'", "f32|auto"], ["info", "--precision", "f64", "x"]),
             (["--format", "'xml'", "text|json|csv"], ["inspect", "--format", "xml"]),
             (["--layout", "'coco'", "auto|mvtec|visa|mvtec3d|btad|folders"], ["eval", "--layout", "coco"]),
-            (
-                ["--report", "not in this version"],
-                ["eval", "--model", "m", "--dataset", "d", "--report", "r.html"],
-            ),
             (["--runs", "'0'"], ["bench", "--runs", "0"]),
         ]:
             with self.subTest(arguments=arguments):
@@ -596,6 +593,8 @@ class Measure(CommandCase):
         self.assert_fails(3, [self.folder], "eval", "--model", Shared.model, "--dataset", self.folder)
         self.assert_fails(3, ["--category", "'cup'"], *self.eval("--category", "cup"))
         self.assert_fails(3, ["none/e.json"], *self.eval("--json", self.path("none/e.json")))
+        self.assert_fails(3, ["none/r.html"], *self.eval("--report", self.path("none/r.html")))
+        self.assert_fails(3, [self.folder], *self.eval("--report", self.folder))
         shutil.copytree(Shared.path("parts"), self.path("parts"))
         mask = self.path("parts/washer/ground_truth/chip/002_mask.png")
         sample.write(mask, b"no mask")
@@ -604,6 +603,32 @@ class Measure(CommandCase):
         )
         os.remove(mask)
         self.assert_fails(3, ["002"], "eval", "--model", Shared.model, "--dataset", self.path("parts"))
+
+    def test_eval_report(self):
+        output = self.run_well(*self.eval("--json", "-", "--quiet", "--report", self.path("r.html")))
+        numbers = json.loads(output)["categories"]["washer"]
+        page = sample.read(self.path("r.html")).decode()
+        self.assertEqual(sample.all_files(self.folder), ["r.html"])
+        start = page.index('id="data">') + len('id="data">')
+        data = json.loads(page[start : page.index("</script>", start)])
+        self.assertEqual(len(data["items"]), 24)
+        self.assertEqual([category["name"] for category in data["categories"]], ["washer"])
+        for key in METRICS + ["false_alarm_rate", "detection_rate"]:
+            self.assertAlmostEqual(data["categories"][0][key], numbers[key], places=9)
+        curve = data["categories"][0]["image_curve"]
+        good = [item["score"] for item in data["items"] if not item["anomalous"]]
+        defective = [item["score"] for item in data["items"] if item["anomalous"]]
+        self.assertEqual(curve["threshold"], [None] + sorted({*good, *defective}, reverse=True))
+        for threshold, fpr, tpr in list(zip(curve["threshold"], curve["fpr"], curve["tpr"]))[1:]:
+            self.assertAlmostEqual(fpr, sum(score >= threshold for score in good) / len(good), places=8)
+            self.assertAlmostEqual(tpr, sum(score >= threshold for score in defective) / len(defective), places=8)
+        for item in data["items"]:
+            self.assertTrue(base64.b64decode(item["image"]).startswith(b"\xff\xd8"))
+            self.assertTrue(base64.b64decode(item["map"]).startswith(b"\xff\xd8"))
+            self.assertEqual(base64.b64decode(item["mask"])[:4], b"\x89PNG" if item["anomalous"] else b"")
+            self.assertEqual(item["anomalous"], not item["name"].startswith("good/"))
+        for fact in "resnet18", "0.1.0", "weights sha256":
+            self.assertIn(fact, page[page.index("model-title") :])
 
     def test_bench(self):
         output = self.run_well(
