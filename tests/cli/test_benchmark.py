@@ -474,7 +474,7 @@ class Usage(Case):
         self.assert_fails(2, ["--backbone", "benchmark"], "benchmark", "--dataset", "x", "--out", self.path("o"))
         self.assert_fails(2, ["--images"], "benchmark", "--images", "x")
         self.assert_fails(2, ["--seeds", "'0'"], "benchmark", "--seeds", "0")
-        self.assert_fails(2, ["--layout", "'visa'"], "benchmark", "--layout", "visa")
+        self.assert_fails(2, ["--layout", "'shelf'"], "benchmark", "--layout", "shelf")
         self.assert_fails(3, ["nowhere"], *self.benchmark(dataset=self.path("nowhere")))
         self.assert_fails(3, ["--category", "'cup'"], *self.benchmark("--category", "cup"))
         self.assert_fails(3, ["none.safetensors"], *self.benchmark("--backbone", self.path("none.safetensors")))
