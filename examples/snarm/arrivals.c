@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "arrivals.h"
 
+#include "depths.h"
+
 #include "cli.h"
 #include "machine.h"
 
@@ -35,9 +37,9 @@ static bool is_passed_over(const char *name) {
     return name[0] == '.' || has_suffix(name, unfinished);
 }
 
-static bool is_picture(const char *name) {
+static bool is_picture(const arrivals *a, const char *name) {
     static const char *const suffixes[] = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", NULL};
-    return has_suffix(name, suffixes);
+    return has_suffix(name, suffixes) && !(a->without_depths && is_depth_path(name));
 }
 
 static char *full_path(const arrivals *a, const char *path) {
@@ -130,7 +132,7 @@ static void complain(arrivals *a, const char *full) {
 static int list_folder(arrivals *a, const char *path, int depth);
 
 static int list_entry(arrivals *a, const char *folder, const struct dirent *entry, int depth) {
-    bool wanted = is_picture(entry->d_name);
+    bool wanted = is_picture(a, entry->d_name);
     if (entry->d_type == DT_REG && !wanted)
         return CONTINUE;
     char *path = path_join(folder, entry->d_name), *full = full_path(a, path);
@@ -266,7 +268,7 @@ static int take_notice(void *user, notice_kind kind, const char *path) {
     }
     if (kind == NOTICE_FOLDER || kind == NOTICE_FOLDER_GONE) /* which may be there again */
         return list_folder(a, path, depth_of(path));
-    if (!is_picture(name))
+    if (!is_picture(a, name))
         return CONTINUE;
     if (kind == NOTICE_GONE) {
         /* A new file may have its name by now, and may have been reported. */
@@ -285,8 +287,8 @@ static int take_notice(void *user, notice_kind kind, const char *path) {
     return CONTINUE;
 }
 
-int arrivals_open(arrivals *a, const char *folder, double poll, double settle) {
-    *a = (arrivals){.folder = folder, .poll = poll, .settle = settle, .notices = {.descriptor = -1}};
+int arrivals_open(arrivals *a, const char *folder, bool without_depths, double poll, double settle) {
+    *a = (arrivals){.folder = folder, .without_depths = without_depths, .poll = poll, .settle = settle, .notices = {.descriptor = -1}};
     struct stat status;
     if (stat(folder, &status) != 0)
         return fail(EXIT_INPUT, "%s: the folder cannot be opened: %s", folder, strerror(errno));

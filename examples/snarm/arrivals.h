@@ -11,6 +11,7 @@
 
 typedef struct arrivals {
     const char *folder;  /* the caller's */
+    bool without_depths; /* depth pictures belong to pictures, and are none themselves */
     double poll, settle; /* seconds; poll 0: the system's notices */
     dev_t device;
     ino_t file;
@@ -24,7 +25,7 @@ typedef struct arrivals {
 } arrivals;
 
 /* Both: an exit code with a line on stderr, CONTINUE if it went well. arrivals_close is needed after each. */
-int arrivals_open(arrivals *a, const char *folder, double poll, double settle);
+int arrivals_open(arrivals *a, const char *folder, bool without_depths, double poll, double settle);
 /* Lists the folder; nothing waits before arrivals_start. */
 int arrivals_list(arrivals *a);
 /* Lets wait all that is not marked as reported, the oldest first. */

@@ -1,5 +1,6 @@
 /* snarm bench: where the time of an inspection goes. */
 #define _GNU_SOURCE
+#include "depths.h"
 #include "json.h"
 #include "machine.h"
 #include "options.h"
@@ -7,6 +8,7 @@
 
 #include "snarm/detector.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,21 +86,51 @@ static void make_synthetic(snarm_image *image, uint8_t *pixels) {
         .pixels = pixels, .width = SYNTHETIC_SIDE, .height = SYNTHETIC_SIDE, .format = SNARM_RGB8};
 }
 
+/* Hills of a few millimetres, seen from half a metre. */
+static snarm_status make_synthetic_depth(snarm_depth *depth) {
+    *depth = (snarm_depth){.width = SYNTHETIC_SIDE, .height = SYNTHETIC_SIDE};
+    depth->points = must_have(malloc((size_t)SYNTHETIC_SIDE * SYNTHETIC_SIDE * 3 * sizeof *depth->points));
+    for (int y = 0; y < SYNTHETIC_SIDE; y++)
+        for (int x = 0; x < SYNTHETIC_SIDE; x++) {
+            float *point = depth->points + ((size_t)y * SYNTHETIC_SIDE + (size_t)x) * 3;
+            point[0] = (float)x * 0.1f, point[1] = (float)y * 0.1f;
+            point[2] = 500 - 4 * sinf((float)x / 60) * sinf((float)y / 45);
+        }
+    return SNARM_OK;
+}
+
+/* The depth picture of --image, or a synthetic one; freed with free_depth. */
+static int load_depth(const bench_arguments *a, snarm_depth *depth) {
+    char *path = a->image != NULL ? depth_path_of(a->image) : NULL;
+    snarm_status status = path != NULL ? snarm_depth_load(depth, path, NULL) : make_synthetic_depth(depth);
+    free(path);
+    return status == SNARM_OK ? CONTINUE : fail_library(EXIT_INPUT);
+}
+
+static void free_depth(const bench_arguments *a, snarm_depth *depth) {
+    if (a->image == NULL)
+        free(depth->points);
+    else
+        snarm_depth_release(depth);
+}
+
 /* times: STAGES rows of one value a run. */
 static int measure(const bench_arguments *a, const snarm_detector *detector, const snarm_image *image,
                    double *times) {
     snarm_detector_info info = {.struct_size = sizeof info};
     if (snarm_detector_get_info(detector, &info) != SNARM_OK)
         return fail_library(EXIT_INPUT);
+    snarm_depth depth = {0};
+    int code = info.has_depth ? load_depth(a, &depth) : CONTINUE;
     float *map =
         must_have(malloc((size_t)info.preprocess.width * (size_t)info.preprocess.height * sizeof *map));
     progress bar;
     progress_start(&bar, a->common.quiet);
-    int code = CONTINUE;
     for (int64_t i = -a->warmup; i < a->runs && code == CONTINUE; i++) {
         snarm_result result = {.struct_size = sizeof result};
         double began = seconds_now();
-        if (snarm_detector_inspect(detector, image, &result, map) != SNARM_OK)
+        if ((info.has_depth ? snarm_detector_inspect_depth(detector, image, &depth, &result, map)
+                            : snarm_detector_inspect(detector, image, &result, map)) != SNARM_OK)
             code = fail_library(EXIT_INPUT);
         double total = (seconds_now() - began) * 1e3;
         const double stages[STAGES] = {result.preprocess_ms, result.backbone_ms, result.match_ms,
@@ -110,6 +142,7 @@ static int measure(const bench_arguments *a, const snarm_detector *detector, con
     }
     progress_end(&bar);
     free(map);
+    free_depth(a, &depth);
     return code;
 }
 

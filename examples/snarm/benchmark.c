@@ -88,7 +88,7 @@ static int prepare(benchmark *b) {
             b->chosen[b->count++] = c;
     if ((code = benchmark_hash(b->fit.backbone, b->backbone_hash)) != CONTINUE ||
         (b->fit.scorer != NULL && (code = benchmark_hash(b->fit.scorer, b->scorer_hash)) != CONTINUE) ||
-        (code = list_pictures(&b->fit.textures, &b->textures)) != CONTINUE)
+        (code = list_pictures(&b->fit.textures, false, &b->textures)) != CONTINUE)
         return code;
     b->options = benchmark_describe(b);
     return benchmark_open(b);

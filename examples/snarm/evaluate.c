@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "evaluate.h"
 
+#include "depths.h"
 #include "eval_report.h"
 #include "machine.h"
 
@@ -73,7 +74,7 @@ static snarm_status evaluate_sample(evaluator *run, const char *category, const 
         return status;
     snarm_result result = {.struct_size = sizeof result};
     double loaded = seconds_now();
-    status = snarm_detector_inspect(run->detector, &image, &result, map);
+    status = inspect_part(run->detector, run->has_depth, &image, sample->path, sample->depth, &result, map);
     run->times.inspect[run->times.count] = seconds_now() - loaded;
     if (status == SNARM_OK && run->map_score)
         status = snarm_map_score(map, how->width, how->height, &result.score, NULL, NULL);
@@ -127,6 +128,7 @@ static snarm_status evaluate_samples(evaluator *run, size_t category, evaluation
     snarm_status status = snarm_detector_get_info(run->detector, &info);
     if (status != SNARM_OK)
         return status;
+    run->has_depth = info.has_depth != 0;
     float *map =
         must_have(malloc((size_t)info.preprocess.width * (size_t)info.preprocess.height * sizeof *map));
     size_t counts[2] = {0, 0}, alarms[2] = {0, 0};

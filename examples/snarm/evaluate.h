@@ -52,6 +52,7 @@ typedef struct evaluator {
     bool map_score; /* the image score is the map's largest window alone, as the published protocol has it, also where the
                        model would mix in that of the distances */
     double fpr_limit; /* of AUPRO; 0: the library's default */
+    bool has_depth; /* the detector's; set by evaluate_category */
     int32_t threads;
     size_t images; /* of all categories, for the progress bar */
     snarm_report *report; /* receives all pictures and pixel metrics; NULL: none */

@@ -78,7 +78,10 @@ static void print_summary(const snarm_detector *detector, const fit_arguments *a
                (int)info.preprocess.height);
     printf("patches      %lld (%d x %d of each %s)\n", patches, (int)info.backbone.grid_width,
            (int)info.backbone.grid_height, info.tile_columns > 0 ? "tile" : "image");
-    printf("bank         %zu x %d\n", info.bank_count, (int)info.backbone.channels);
+    printf("bank         %zu x %d\n", info.bank_count, (int)info.channels);
+    if (info.has_depth)
+        printf("depth        heights up to %.4g, background flat up to %.3g; features x %.3g\n", info.depth_range, info.depth_background,
+               info.depth_weight);
     snarm_bank_search_info search = {.struct_size = sizeof search};
     if (snarm_bank_get_search(snarm_detector_bank(detector), &search) == SNARM_OK && search.axes > 0)
         printf("search       filtered by %d axes, finds %.2f%% of the neighbours\n", (int)search.axes, 100 * search.recall);
@@ -128,9 +131,9 @@ int command_fit(int argc, char **argv) {
     text_list pictures = {0}, textures = {0};
     int code = parse(&arguments, argc, argv);
     if (code == CONTINUE)
-        code = list_pictures(&arguments.images, &pictures);
+        code = list_pictures(&arguments.images, arguments.settings.depth, &pictures);
     if (code == CONTINUE)
-        code = list_pictures(&arguments.settings.textures, &textures);
+        code = list_pictures(&arguments.settings.textures, false, &textures);
     if (code == CONTINUE)
         code = fit(&arguments, &pictures, &textures);
     text_list_free(&arguments.images);

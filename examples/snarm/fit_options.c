@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "fit_options.h"
 
+#include "depths.h"
 #include "protocol.h"
 
 #include <stdlib.h>
@@ -168,6 +169,19 @@ void fit_options_describe(fit_settings *s, option *table) {
          .help = "of the random choices; default 0",
          .minimum = 0,
          .maximum = 9007199254740992.0},
+        {.name = "depth",
+         .kind = OPTION_FLAG,
+         .target = &s->depth,
+         .help = "each picture has a depth picture, whose features join its own: FOLDER/xyz/NAME.tiff of FOLDER/rgb/NAME.png, else "
+                 "NAME.tiff beside it"},
+        {.name = "depth-weight",
+         .kind = OPTION_NUMBER,
+         .target = &s->depth_weight,
+         .value = "W",
+         .help = "of the depth's features beside the picture's; default 1: equal",
+         .minimum = 0,
+         .maximum = 100,
+         .open = true},
         {.name = "protocol",
          .kind = OPTION_CHOICE,
          .target = &s->protocol,
@@ -203,17 +217,28 @@ int fit_settings_check(fit_settings *s, const char *caller) {
                     (long long)s->neighbourhood);
     if (s->overlap_given && s->tile[0] == 0)
         return fail(EXIT_USAGE, "%s: --tile-overlap is '%lld', but --tile is missing", caller, (long long)s->overlap);
+    if (s->depth && s->scorer != NULL)
+        return fail(EXIT_USAGE, "%s: --scorer is '%s', but no scorer file knows --depth", caller, s->scorer);
+    if (s->depth && s->protocol != NULL)
+        return fail(EXIT_USAGE, "%s: --protocol is '%s', which has no --depth", caller, s->protocol);
+    if (!s->depth && s->depth_weight != 0)
+        return fail(EXIT_USAGE, "%s: --depth-weight is '%g', but --depth is missing", caller, s->depth_weight);
     return s->protocol != NULL ? protocol_apply(s, caller) : CONTINUE;
 }
 
-int list_pictures(const text_list *paths, text_list *pictures) {
+int list_pictures(const text_list *paths, bool without_depths, text_list *pictures) {
     for (size_t i = 0; i < paths->count; i++) {
         snarm_image_list *list;
         if (snarm_list_images(&list, paths->items[i]) != SNARM_OK)
             return fail_library(EXIT_INPUT);
-        size_t count = snarm_image_list_count(list);
-        for (size_t k = 0; k < count; k++)
-            text_list_add(pictures, snarm_image_list_get(list, k));
+        size_t count = 0;
+        for (size_t k = 0; k < snarm_image_list_count(list); k++) {
+            const char *path = snarm_image_list_get(list, k);
+            if (without_depths && is_depth_path(path))
+                continue;
+            text_list_add(pictures, path);
+            count++;
+        }
         snarm_image_list_destroy(list);
         if (count == 0)
             return fail(EXIT_INPUT, "%s: the folder holds no pictures, expected .png or .jpg files",
@@ -242,6 +267,7 @@ static void to_library(const fit_settings *s, snarm_fit_options *options) {
     options->neighbours = (int32_t)s->neighbours;
     options->false_alarm_rate = s->false_alarm_rate;
     options->scorer_path = s->scorer;
+    options->depth_weight = s->depth_weight;
     options->search = s->search != NULL && strcmp(s->search, "exact") == 0 ? SNARM_SEARCH_EXACT : SNARM_SEARCH_AUTO;
 }
 
@@ -276,6 +302,19 @@ static void release_texture(void *user, snarm_image *image) {
     snarm_image_release(image);
 }
 
+static snarm_status load_depth(void *user, size_t index, snarm_depth *depth) {
+    const text_list *pictures = user;
+    char *path = depth_path_of(pictures->items[index]);
+    snarm_status status = snarm_depth_load(depth, path, NULL);
+    free(path);
+    return status;
+}
+
+static void release_depth(void *user, snarm_depth *depth) {
+    (void)user;
+    snarm_depth_release(depth);
+}
+
 int fit_detector(snarm_detector **out, const fit_request *request) {
     void *user = (void *)(uintptr_t)request;
     snarm_fit_options options;
@@ -296,6 +335,10 @@ int fit_detector(snarm_detector **out, const fit_request *request) {
         options.train = &training;
         options.textures = &textures;
     }
+    const snarm_depth_source depths = {request->pictures->count, load_depth, release_depth,
+                                       (void *)(uintptr_t)request->pictures};
+    if (request->settings->depth)
+        options.depths = &depths;
     snarm_status status =
         snarm_detector_fit_files(out, request->settings->backbone, (const char *const *)request->pictures->items,
                                  request->pictures->count, &options);

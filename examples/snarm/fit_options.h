@@ -15,12 +15,13 @@ typedef struct fit_settings {
     integer_list layers;
     int64_t groups, channels, neighbourhood, bank_size, neighbours, seed, steps, samples, embedding, memory, overlap;
     bool channels_given, smoothing_given, steps_given, overlap_given;
-    double smoothing, false_alarm_rate, rate;
+    bool depth; /* each picture has a depth picture, where depth_path_of says */
+    double smoothing, false_alarm_rate, rate, depth_weight;
 } fit_settings;
 /* All zero is "nothing given"; then: */
 void fit_settings_free(fit_settings *settings);
 
-enum { FIT_OPTIONS = 23 };
+enum { FIT_OPTIONS = 25 };
 /* Writes FIT_OPTIONS entries that fill settings, into the middle of a command's own table. */
 void fit_options_describe(fit_settings *settings, option *table);
 
@@ -30,8 +31,9 @@ bool fit_settings_train(const fit_settings *settings);
  * or EXIT_USAGE with a line on stderr that begins with the caller's name, a command's. */
 int fit_settings_check(fit_settings *settings, const char *caller);
 
-/* Adds every picture under the paths, in their order; CONTINUE, or EXIT_INPUT with a line on stderr. */
-int list_pictures(const text_list *paths, text_list *pictures);
+/* Adds every picture under the paths, in their order, but depth pictures if others look for these; CONTINUE, or EXIT_INPUT with a line on
+ * stderr. */
+int list_pictures(const text_list *paths, bool without_depths, text_list *pictures);
 
 /* One fit. The pointers are the caller's. */
 typedef struct fit_request {

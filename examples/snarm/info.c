@@ -83,6 +83,12 @@ bool describe_model(json_t *facts, const snarm_detector *detector) {
         add_integer(facts, "tile_overlap", info.tile_overlap);
         add_size(facts, "tiles", info.tile_columns, info.tile_rows);
     }
+    if (info.has_depth) {
+        add_integer(facts, "feature_channels", info.channels);
+        json_add(facts, "depth_range", json_number(info.depth_range));
+        json_add(facts, "depth_background", json_number(info.depth_background));
+        json_add(facts, "depth_weight", json_number(info.depth_weight));
+    }
     add_backbone(facts, &info.backbone);
     return true;
 }

@@ -205,6 +205,8 @@ static int run_model(const inspect_arguments *a) {
     int code = target_list_make(&targets, &a->paths, a->heatmaps);
     if (code == CONTINUE)
         code = inspector_open(&run.inspector, a->model, a->common.threads);
+    if (code == CONTINUE && run.inspector.info.has_depth)
+        target_list_drop_depths(&targets);
     if (code == CONTINUE) {
         run.times = must_have(calloc(targets.count, sizeof *run.times));
         code = inspect_all(&run, &targets);

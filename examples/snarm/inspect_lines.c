@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "inspect_lines.h"
 
+#include "depths.h"
 #include "machine.h"
 #include "targets.h"
 
@@ -55,7 +56,7 @@ static int write_heatmap(const inspector *run, const snarm_image *image, const s
 int inspector_run(const inspector *run, const snarm_image *image, const char *heatmap, inspect_line *out) {
     double began = seconds_now();
     out->result = (snarm_result){.struct_size = sizeof out->result};
-    if (snarm_detector_inspect(run->detector, image, &out->result, run->map) != SNARM_OK)
+    if (inspect_part(run->detector, run->info.has_depth, image, out->file, NULL, &out->result, run->map) != SNARM_OK)
         out->error = format_text("%s: %s", out->file, snarm_last_error());
     out->ms = (seconds_now() - began) * 1e3;
     if (out->error != NULL || heatmap == NULL)

@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "targets.h"
 
+#include "depths.h"
+
 #include <errno.h>
 #include <search.h>
 #include <stdlib.h>
@@ -116,12 +118,26 @@ int target_list_make(target_list *list, const text_list *paths, const char *heat
     return check_overwriting(list);
 }
 
-void target_list_free(target_list *list) {
+static void free_target(target *which) {
+    free(which->path);
+    free(which->error);
+    free(which->heatmap);
+}
+
+void target_list_drop_depths(target_list *list) {
+    size_t kept = 0;
     for (size_t i = 0; i < list->count; i++) {
-        free(list->items[i].path);
-        free(list->items[i].error);
-        free(list->items[i].heatmap);
+        if (list->items[i].error == NULL && is_depth_path(list->items[i].path))
+            free_target(&list->items[i]);
+        else
+            list->items[kept++] = list->items[i];
     }
+    list->count = kept;
+}
+
+void target_list_free(target_list *list) {
+    for (size_t i = 0; i < list->count; i++)
+        free_target(&list->items[i]);
     free(list->items);
     *list = (target_list){0};
 }

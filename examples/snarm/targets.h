@@ -20,6 +20,8 @@ typedef struct target_list {
  * name that was taken already gets -2, -3, ... before its end CONTINUE, or EXIT_USAGE with a line on stderr
  * where a heat map would replace a picture to be inspected. */
 int target_list_make(target_list *list, const text_list *paths, const char *heatmaps);
+/* Drops what is a depth picture by its name: it belongs to a picture. */
+void target_list_drop_depths(target_list *list);
 void target_list_free(target_list *list);
 
 /* Makes the folders above path; an exit code, CONTINUE if they are there. */

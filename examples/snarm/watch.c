@@ -126,18 +126,19 @@ static int read_picture(watcher *w, picture *p, const char *path, const stamp *h
     stamp after = stat(path, &status) == 0 ? stamp_of(&status) : (stamp){.size = -1};
     double now = seconds_now();
     int code = CONTINUE;
-    if (!stamp_equal(&after, here)) {
-        arrivals_again(&w->arrivals, p, now + CHANGED_DELAY);
-    } else if (l.error != NULL && !arrivals_is_settled(&w->arrivals, p, now)) {
-        arrivals_try_again(&w->arrivals, p, now);
-    } else {
+    bool same = stamp_equal(&after, here);
+    if (same && l.error == NULL) {
         char *heatmap = heatmap_path(w, p);
         /* A heat map that cannot be written has its line on stderr, and ends nothing. */
-        if (l.error == NULL)
-            inspector_run(w->inspector, &image, heatmap, &l);
+        inspector_run(w->inspector, &image, heatmap, &l);
         free(heatmap);
-        code = report(w, p, here, &l);
     }
+    if (!same)
+        arrivals_again(&w->arrivals, p, now + CHANGED_DELAY);
+    else if (l.error != NULL && !arrivals_is_settled(&w->arrivals, p, now)) /* its depth picture may be to come, too */
+        arrivals_try_again(&w->arrivals, p, now);
+    else
+        code = report(w, p, here, &l);
     snarm_image_release(&image);
     free(l.error);
     return code;
@@ -264,7 +265,7 @@ int watch_folder(const inspector *run, const watch_options *options) {
                   : options->state != NULL ? format_text("%s", options->state)
                                            : format_text("%s/.snarm-watch", folder);
     signal(SIGPIPE, SIG_IGN); /* a reader that went away is a failed write, and the part is not noted */
-    int code = arrivals_open(&w.arrivals, folder, options->poll, options->settle);
+    int code = arrivals_open(&w.arrivals, folder, run->info.has_depth, options->poll, options->settle);
     if (code == CONTINUE)
         code = start(&w, state);
     if (code == CONTINUE) {

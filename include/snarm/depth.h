@@ -41,6 +41,28 @@ SNARM_API snarm_status snarm_depth_load(snarm_depth *out, const char *path,
 /* Frees the points and zeroes the structure. Harmless with NULL. */
 SNARM_API void snarm_depth_release(snarm_depth *depth);
 
+/* How a depth picture becomes a relief. Initialise with snarm_relief_options_init; zero means default. */
+typedef struct snarm_relief_options {
+    size_t struct_size;
+    double range;      /* a height, in the file's unit, shown as the brightest; its negative is the darkest; default 0: what
+                          99.5% of this picture stay below; above 0 */
+    double background; /* heights up to so much over or under the background are flat, and all others come nearer to it by so
+                          much, in the file's unit; default 0: the background stays as rough as it is */
+} snarm_relief_options;
+SNARM_API void snarm_relief_options_init(snarm_relief_options *options);
+
+/* A picture of a part's relief, for people, and for networks trained on colour pictures. The background is the plane that
+ * most of the picture's border lies on: where the part stood, and how the camera was tilted, do not matter. Red is the
+ * height over it, towards the camera: 127.5 + 127.5 * height / range. Green and blue are the slopes s
+ * along a row and down a column (of heights smoothed by 5 x 5 pixels): 127.5 + 127.5 * s / (|s| + 0.5). Holes are filled with
+ * a smooth continuation of their surroundings. Where x does not change along rows (a map of z alone), a pixel counts as 1 wide.
+ *   out      filled on success: an RGB picture of the depth picture's size, released with snarm_image_release; zeroed on failure
+ *   depth    the caller's; points beyond 1e12 count as holes
+ *   options  NULL for defaults
+ * SNARM_ERROR_ARGUMENT; _FORMAT for fewer than 3 measured points; _MEMORY. Any number of threads at the same time. */
+SNARM_API snarm_status snarm_depth_relief(snarm_image *out, const snarm_depth *depth,
+                                          const snarm_relief_options *options);
+
 #ifdef __cplusplus
 }
 #endif

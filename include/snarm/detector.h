@@ -15,6 +15,7 @@
 
 #include "snarm/backbone.h"
 #include "snarm/bank.h"
+#include "snarm/depth.h"
 #include "snarm/image.h"
 #include "snarm/residual.h"
 #include "snarm/scorer.h"
@@ -36,6 +37,15 @@ typedef struct snarm_image_source {
     void (*release)(void *user, snarm_image *image); /* NULL: nothing to release */
     void *user;
 } snarm_image_source;
+
+/* Where fitting gets the depth pictures from that belong to its pictures: the same part from the same place, at any size. As above. */
+typedef struct snarm_depth_source {
+    size_t count; /* as many as there are pictures */
+    /* Gives the depth picture of picture index in *depth, valid until release. */
+    snarm_status (*load)(void *user, size_t index, snarm_depth *depth);
+    void (*release)(void *user, snarm_depth *depth); /* NULL: nothing to release */
+    void *user;
+} snarm_depth_source;
 
 /* How the bank is searched. Values are fixed. */
 typedef enum snarm_search {
@@ -80,6 +90,11 @@ typedef struct snarm_fit_options {
                                         used for both */
     int32_t tile_overlap;   /* pixels that neighbouring tiles share at least; default an eighth of a tile's shorter side, rounded to
                                whole patches; -1: none; at most half of that side */
+    /* Depth: reliefs of the depth pictures (snarm_depth_relief) go through the same network, and their features join those of the
+     * pictures. Such a detector takes a depth picture with every picture. Not with scorer_path. See docs/depth.md. */
+    const snarm_depth_source *depths; /* NULL: none */
+    double depth_weight;    /* of the depth's features beside the picture's; at 1, the default, both lie equally far from their nearest
+                               neighbours among good patches, on the mean; above 0, at most 100 */
 } snarm_fit_options;
 SNARM_API void snarm_fit_options_init(snarm_fit_options *options);
 
@@ -129,12 +144,19 @@ typedef struct snarm_result {
 } snarm_result;
 
 /* Inspects one picture.
- *   image   any size; resized as the recipe says
+ *   image   any size; resized as the recipe says. SNARM_ERROR_ARGUMENT where the detector was fitted with depth pictures
  *   result  filled on success
  *   map     (height, width) floats of snarm_detector_info, or NULL
  * Any number of threads may inspect with one detector at the same time; each gets the bytes it would get alone. */
 SNARM_API snarm_status snarm_detector_inspect(const snarm_detector *detector, const snarm_image *image,
                                               snarm_result *result, float *map);
+
+/* Inspects one picture of a detector that was fitted with depth pictures.
+ *   image, result, map  as above
+ *   depth   the part's depth picture, any size, seen from the same place; the caller's
+ * SNARM_ERROR_ARGUMENT where the detector takes none. Threads as above. */
+SNARM_API snarm_status snarm_detector_inspect_depth(const snarm_detector *detector, const snarm_image *image,
+                                                    const snarm_depth *depth, snarm_result *result, float *map);
 
 /* The map brought to the picture's own size and place: resized back, the border that the crop left out filled with the nearest value.
  *   map     (height, width) floats of an inspection
@@ -162,6 +184,10 @@ typedef struct snarm_detector_info {
                                      map of distances. 1 without */
     int32_t tile_width, tile_height, tile_overlap; /* of a detector with tiles; 0, 0, 0 without */
     int32_t tile_columns, tile_rows;               /* how many; 0, 0 without tiles */
+    int32_t has_depth;                             /* 1: it takes depth pictures (snarm_detector_inspect_depth) */
+    int32_t channels;                              /* of a patch's features: backbone.channels, with depth twice that */
+    double depth_range, depth_background;          /* of the reliefs, as in snarm_relief_options; 0, 0 without depth */
+    double depth_weight;                           /* that the relief's features are multiplied by; 0 without */
 } snarm_detector_info;
 SNARM_API snarm_status snarm_detector_get_info(const snarm_detector *detector, snarm_detector_info *info);
 

@@ -15,9 +15,9 @@ void snarm_detector_options_init(snarm_detector_options *options) {
 static snarm_status fit_scorer(snarm_detector *d, const char *where) {
     snarm_scorer_info info = {.struct_size = sizeof info};
     SN_TRY(snarm_scorer_get_info(d->scorer, &info));
-    if (info.channels != d->shape.channels)
+    if (info.channels != d->channels)
         return sn_error(SNARM_ERROR_MISMATCH, "%s: the scorer takes features of %d channels, the backbone gives %d", where,
-                        (int)info.channels, (int)d->shape.channels);
+                        (int)info.channels, (int)d->channels);
     d->logit_maps = info.maps;
     if (d->recipe.residual_scale == 0) /* a fit's: the scorer knows what it was trained with */
         d->recipe.residual_scale = info.residual_scale;
@@ -27,7 +27,7 @@ static snarm_status fit_scorer(snarm_detector *d, const char *where) {
     snarm_residual_options residual;
     snarm_residual_options_init(&residual);
     residual.patches = d->shape.grid_width * d->shape.grid_height;
-    residual.channels = d->shape.channels;
+    residual.channels = d->channels;
     residual.neighbours = d->recipe.neighbours;
     residual.reference_ratio = info.reference_ratio;
     residual.scale = d->recipe.residual_scale;
@@ -63,6 +63,7 @@ snarm_status sn_detector_open_parts(snarm_detector *d, const snarm_backbone_opti
     SN_TRY(sn_backbone_create_from(&d->backbone, d->backbone_source.file, d->backbone_source.prefix, &options));
     d->shape.struct_size = sizeof d->shape;
     SN_TRY(snarm_backbone_get_info(d->backbone, &d->shape));
+    d->channels = d->shape.channels * (d->recipe.depth ? 2 : 1);
     if (!d->recipe.tiled) {
         d->recipe.preprocess.width = d->shape.width;
         d->recipe.preprocess.height = d->shape.height;
@@ -118,10 +119,15 @@ snarm_status snarm_detector_get_info(const snarm_detector *detector, snarm_detec
         .score_low = detector->score_low,
         .seed = detector->recipe.seed,
         .threads = detector->threads,
-        .format_version = detector->recipe.tiled ? SN_MODEL_FORMAT_TILES : SN_MODEL_FORMAT,
+        .format_version = sn_model_format(&detector->recipe),
         .library_version = detector->fitted_version,
         .map_threshold = detector->map_threshold,
         .score_share = detector->recipe.score_share,
+        .has_depth = detector->recipe.depth,
+        .channels = detector->channels,
+        .depth_range = detector->recipe.relief_range,
+        .depth_background = detector->recipe.relief_background,
+        .depth_weight = detector->recipe.depth_weight,
     };
     SN_TRY(sn_options_check(info->struct_size, offsetof(snarm_detector_info, tile_width), "snarm_detector_info"));
     if (detector->recipe.tiled) {

@@ -9,14 +9,17 @@
 #include "scorer/weights.h"
 #include "snarm/detector.h"
 
-/* Models with tiles are of a format of their own, so that readers that know no tiles do not take them for others. */
-enum { SN_MODEL_FORMAT = 1, SN_MODEL_FORMAT_TILES = 2, SN_VERSION_TEXT_MAX = 32 };
+/* Models with tiles, and those with depth (and perhaps tiles), are of formats of their own, so that readers that do not know
+ * these do not take them for others. */
+enum { SN_MODEL_FORMAT = 1, SN_MODEL_FORMAT_TILES = 2, SN_MODEL_FORMAT_DEPTH = 3, SN_VERSION_TEXT_MAX = 32 };
 
 /* What decides the map of a picture, besides weights and bank. */
 typedef struct sn_recipe {
     snarm_preprocess preprocess; /* to the canvas: what the map shows. Without tiles the network's input */
     bool tiled;                  /* the canvas is cut into tiles of the network's input */
     int32_t overlap;             /* of tiles, pixels */
+    bool depth;                  /* reliefs of depth pictures join the pictures */
+    double relief_range, relief_background, depth_weight; /* with depth */
     int32_t neighbours;
     double smoothing; /* sigma; 0: none */
     double false_alarm_rate;
@@ -26,6 +29,10 @@ typedef struct sn_recipe {
     double score_share, distance_full;
     uint64_t seed;
 } sn_recipe;
+
+static inline int32_t sn_model_format(const sn_recipe *recipe) {
+    return recipe->depth ? SN_MODEL_FORMAT_DEPTH : recipe->tiled ? SN_MODEL_FORMAT_TILES : SN_MODEL_FORMAT;
+}
 
 /* Weights as they lie in a mapped file, for the network and for saving: tensors and metadata are named prefix + name. */
 typedef struct sn_weights_source {
@@ -48,6 +55,7 @@ struct snarm_detector {
     snarm_scorer *scorer;     /* NULL: the map is the distance to the bank */
     snarm_residual *residual; /* with a scorer only */
     snarm_backbone_info shape;
+    int32_t channels; /* of a patch's features: shape's, with depth twice as many */
     int32_t logit_maps;
 
     snarm_train_report training; /* of the fit; steps 0: none */
@@ -62,6 +70,7 @@ struct snarm_detector {
 typedef struct sn_inspection {
     float *planes, *features, *distances, *patches;
     float *map;                             /* of the canvas */
+    float *relief, *part;                     /* with depth: the network's other input, and what it gives for one of both */
     float *tile_map, *strip, *distance_strip; /* with more tiles than one; see sn_tiles_lay */
     int32_t *nearest; /* the rest with a scorer */
     float *inter, *hybrid, *logits;
@@ -82,8 +91,9 @@ snarm_status sn_detector_take_scorer(snarm_detector *detector, sn_scorer_weights
 /* The pool of inspections, once everything else is set; again after sn_detector_take_scorer. */
 snarm_status sn_detector_ready(snarm_detector *detector);
 
-/* Tile number tile of a picture to the inspection's planes, and these to its features. */
-snarm_status sn_inspect_load(const snarm_detector *detector, sn_inspection *inspection, const snarm_image *image, size_t tile);
+/* Tile number tile of a picture, and with depth of its relief, to the inspection's planes, and these to its features. */
+snarm_status sn_inspect_load(const snarm_detector *detector, sn_inspection *inspection, const snarm_image *image,
+                             const snarm_image *relief, size_t tile);
 snarm_status sn_inspect_features(const snarm_detector *detector, sn_inspection *inspection);
 /* Features of a tile to its patches' mean distances (inspection->patches) and, if nearest is not NULL, the places of their nearest bank
  * vectors (patches, neighbours). exclude and neighbours as below. */
@@ -108,6 +118,11 @@ static inline float sn_image_score(const sn_recipe *recipe, const sn_scores *sco
     return (float)(recipe->score_share * (double)scores->map +
                    (1 - recipe->score_share) * (double)scores->distance / recipe->distance_full);
 }
+
+/* depth.c: the relief as the recipe has it; *relief is released with snarm_image_release. */
+snarm_status sn_detector_relief(const snarm_detector *detector, const snarm_depth *depth, snarm_image *relief);
+/* The inspection's planes and relief to its features: those of both, one beside the other. */
+snarm_status sn_inspect_both(const snarm_detector *detector, sn_inspection *inspection);
 
 /* threshold.c: from leave-one-out scores (sorted in place; count at least 1) to threshold and score_low. */
 void sn_choose_threshold(float *scores, size_t count, double rate, float *threshold, float *low);

@@ -18,6 +18,8 @@ static void destroy_inspection(void *pointer) {
     if (inspection == NULL)
         return;
     sn_free(inspection->planes);
+    sn_free(inspection->relief);
+    sn_free(inspection->part);
     sn_free(inspection->features);
     sn_free(inspection->distances);
     sn_free(inspection->patches);
@@ -39,10 +41,14 @@ static snarm_status fill(sn_inspection *inspection, const snarm_detector *d) {
     const size_t width = (size_t)d->recipe.preprocess.width, canvas = width * (size_t)d->recipe.preprocess.height;
     const size_t strip = width * (size_t)d->shape.height;
     const size_t patches = (size_t)d->shape.grid_width * (size_t)d->shape.grid_height;
-    const size_t channels = (size_t)d->shape.channels;
+    const size_t channels = (size_t)d->channels;
     const bool many = sn_tiles_count(&d->tiles) > 1;
     SN_TRY(sn_alloc(&inspection->planes, 3 * pixels, sizeof(float), "input"));
     SN_TRY(sn_alloc(&inspection->features, patches, channels * sizeof(float), "features"));
+    if (d->recipe.depth) {
+        SN_TRY(sn_alloc(&inspection->relief, 3 * pixels, sizeof(float), "input"));
+        SN_TRY(sn_alloc(&inspection->part, patches, (size_t)d->shape.channels * sizeof(float), "features"));
+    }
     SN_TRY(sn_alloc(&inspection->map, canvas, sizeof(float), "map"));
     if (many) {
         SN_TRY(sn_alloc(&inspection->tile_map, pixels, sizeof(float), "map of a tile"));
@@ -81,19 +87,25 @@ snarm_status sn_detector_ready(snarm_detector *detector) {
     return sn_pool_create(&detector->states, create_inspection, destroy_inspection, detector);
 }
 
-snarm_status sn_inspect_load(const snarm_detector *d, sn_inspection *inspection, const snarm_image *image, size_t tile) {
+snarm_status sn_inspect_load(const snarm_detector *d, sn_inspection *inspection, const snarm_image *image,
+                             const snarm_image *relief, size_t tile) {
     const double began = milliseconds();
     const size_t columns = (size_t)d->tiles.x.count;
     const sn_window window = {sn_tile_start(&d->tiles.x, (int32_t)(tile % columns)),
                               sn_tile_start(&d->tiles.y, (int32_t)(tile / columns)), d->shape.width, d->shape.height};
     SN_TRY(sn_image_preprocess_window(image, &d->recipe.preprocess, &window, inspection->planes, NULL));
+    if (d->recipe.depth)
+        SN_TRY(sn_image_preprocess_window(relief, &d->recipe.preprocess, &window, inspection->relief, NULL));
     inspection->preprocess_ms += milliseconds() - began;
     return SNARM_OK;
 }
 
 snarm_status sn_inspect_features(const snarm_detector *detector, sn_inspection *inspection) {
     const double began = milliseconds();
-    SN_TRY(snarm_backbone_features(detector->backbone, inspection->planes, inspection->features));
+    if (detector->recipe.depth)
+        SN_TRY(sn_inspect_both(detector, inspection));
+    else
+        SN_TRY(snarm_backbone_features(detector->backbone, inspection->planes, inspection->features));
     inspection->backbone_ms += milliseconds() - began;
     return SNARM_OK;
 }
@@ -135,36 +147,40 @@ static snarm_status fill_result(const snarm_detector *d, const snarm_image *imag
 typedef struct tile_source {
     const snarm_detector *detector;
     sn_inspection *inspection;
-    const snarm_image *image;
+    const snarm_image *image, *relief;
 } tile_source;
 
 static snarm_status give_tile(void *user, size_t tile, const float **features) {
     const tile_source *source = user;
-    SN_TRY(sn_inspect_load(source->detector, source->inspection, source->image, tile));
+    SN_TRY(sn_inspect_load(source->detector, source->inspection, source->image, source->relief, tile));
     SN_TRY(sn_inspect_features(source->detector, source->inspection));
     *features = source->inspection->features;
     return SNARM_OK;
 }
 
 static snarm_status inspect_with(const snarm_detector *d, sn_inspection *inspection, const snarm_image *image,
-                                 snarm_result *result) {
+                                 const snarm_depth *depth, snarm_result *result) {
     inspection->preprocess_ms = inspection->backbone_ms = 0;
-    tile_source source = {d, inspection, image};
-    SN_TRY(sn_inspect_map(d, inspection, give_tile, &source, -1, d->recipe.neighbours));
-    return fill_result(d, image, inspection, result);
+    snarm_image relief = {0};
+    if (depth != NULL) {
+        const double began = milliseconds();
+        SN_TRY(sn_detector_relief(d, depth, &relief));
+        inspection->preprocess_ms = milliseconds() - began;
+    }
+    tile_source source = {d, inspection, image, &relief};
+    snarm_status status = sn_inspect_map(d, inspection, give_tile, &source, -1, d->recipe.neighbours);
+    snarm_image_release(&relief);
+    return status == SNARM_OK ? fill_result(d, image, inspection, result) : status;
 }
 
-snarm_status snarm_detector_inspect(const snarm_detector *detector, const snarm_image *image, snarm_result *result,
-                                    float *map) {
-    if (detector == NULL || image == NULL || result == NULL)
-        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_inspect: %s is NULL",
-                        detector == NULL ? "detector" : image == NULL ? "image" : "result");
+static snarm_status inspect(const snarm_detector *detector, const snarm_image *image, const snarm_depth *depth,
+                            snarm_result *result, float *map) {
     snarm_result filled = {.struct_size = sizeof filled};
     SN_TRY(sn_options_check(result->struct_size, sizeof filled, "snarm_result"));
     void *state;
     SN_TRY(sn_pool_take(detector->states, &state));
     sn_inspection *inspection = state;
-    snarm_status status = inspect_with(detector, inspection, image, &filled);
+    snarm_status status = inspect_with(detector, inspection, image, depth, &filled);
     if (status == SNARM_OK) {
         if (map != NULL)
             memcpy(map, inspection->map, (size_t)detector->recipe.preprocess.width *
@@ -173,6 +189,27 @@ snarm_status snarm_detector_inspect(const snarm_detector *detector, const snarm_
     }
     sn_pool_give(detector->states, state);
     return status;
+}
+
+snarm_status snarm_detector_inspect(const snarm_detector *detector, const snarm_image *image, snarm_result *result,
+                                    float *map) {
+    if (detector == NULL || image == NULL || result == NULL)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_inspect: %s is NULL",
+                        detector == NULL ? "detector" : image == NULL ? "image" : "result");
+    if (detector->recipe.depth)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_inspect: the detector was fitted with depth pictures: "
+                                              "snarm_detector_inspect_depth takes one with the image");
+    return inspect(detector, image, NULL, result, map);
+}
+
+snarm_status snarm_detector_inspect_depth(const snarm_detector *detector, const snarm_image *image, const snarm_depth *depth,
+                                          snarm_result *result, float *map) {
+    if (detector == NULL || image == NULL || depth == NULL || result == NULL)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_inspect_depth: %s is NULL",
+                        detector == NULL ? "detector" : image == NULL ? "image" : depth == NULL ? "depth" : "result");
+    if (!detector->recipe.depth)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_inspect_depth: the detector was fitted without depth pictures");
+    return inspect(detector, image, depth, result, map);
 }
 
 snarm_status snarm_detector_map_to_image(const snarm_detector *detector, const float *map, int32_t image_width,

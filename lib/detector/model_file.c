@@ -25,7 +25,7 @@ static snarm_status write_layers(sn_writer *writer, const snarm_backbone_info *s
 
 static snarm_status write_recipe(sn_writer *writer, const snarm_detector *d) {
     SN_TRY(sn_writer_metadata(writer, "format", FORMAT));
-    SN_TRY(sn_writer_metadata_int(writer, "format_version", d->recipe.tiled ? SN_MODEL_FORMAT_TILES : SN_MODEL_FORMAT));
+    SN_TRY(sn_writer_metadata_int(writer, "format_version", sn_model_format(&d->recipe)));
     SN_TRY(sn_writer_metadata(writer, "library_version", d->fitted_version));
     SN_TRY(write_layers(writer, &d->shape));
     const struct {
@@ -47,6 +47,11 @@ static snarm_status write_recipe(sn_writer *writer, const snarm_detector *d) {
         SN_TRY(sn_writer_metadata_int(writer, "tile_width", d->shape.width));
         SN_TRY(sn_writer_metadata_int(writer, "tile_height", d->shape.height));
         SN_TRY(sn_writer_metadata_int(writer, "tile_overlap", d->recipe.overlap));
+    }
+    if (d->recipe.depth) {
+        SN_TRY(sn_writer_metadata_double(writer, "depth_range", d->recipe.relief_range));
+        SN_TRY(sn_writer_metadata_double(writer, "depth_background", d->recipe.relief_background));
+        SN_TRY(sn_writer_metadata_double(writer, "depth_weight", d->recipe.depth_weight));
     }
     const struct {
         const char *key;
@@ -152,10 +157,12 @@ static snarm_status read_format(const sn_safetensors *file, snarm_detector *d) {
                         sn_safetensors_path(file), format != NULL ? format : "(missing)", FORMAT);
     int32_t version;
     SN_TRY(read_int(file, "format_version", 1, INT32_MAX, &version));
-    if (version > SN_MODEL_FORMAT_TILES)
+    if (version > SN_MODEL_FORMAT_DEPTH)
         return sn_error(SNARM_ERROR_UNSUPPORTED, "%s: metadata format_version is %d, this library knows up to %d",
-                        sn_safetensors_path(file), (int)version, SN_MODEL_FORMAT_TILES);
-    d->recipe.tiled = version == SN_MODEL_FORMAT_TILES;
+                        sn_safetensors_path(file), (int)version, SN_MODEL_FORMAT_DEPTH);
+    d->recipe.depth = version == SN_MODEL_FORMAT_DEPTH;
+    d->recipe.tiled = version == SN_MODEL_FORMAT_TILES ||
+                      (d->recipe.depth && sn_safetensors_metadata(file, "tile_width") != NULL);
     const char *library = sn_safetensors_metadata(file, "library_version");
     snprintf(d->fitted_version, sizeof d->fitted_version, "%s", library != NULL ? library : "");
     return SNARM_OK;
@@ -182,10 +189,19 @@ static snarm_status read_sizes(const sn_safetensors *file, sn_recipe *recipe, sn
     return read_int(file, "tile_overlap", 0, shorter / 2, &recipe->overlap);
 }
 
+static snarm_status read_depth(const sn_safetensors *file, sn_recipe *recipe) {
+    if (!recipe->depth)
+        return SNARM_OK;
+    SN_TRY(sn_safetensors_metadata_double(file, "depth_range", 1e-30, 1e30, &recipe->relief_range));
+    SN_TRY(sn_safetensors_metadata_double(file, "depth_background", 0, 1e30, &recipe->relief_background));
+    return sn_safetensors_metadata_double(file, "depth_weight", 1e-30, 1e30, &recipe->depth_weight);
+}
+
 static snarm_status read_recipe(const sn_safetensors *file, snarm_detector *d, snarm_backbone_options *options) {
     sn_recipe *recipe = &d->recipe;
     int32_t pooled;
     SN_TRY(read_sizes(file, recipe, options));
+    SN_TRY(read_depth(file, recipe));
     SN_TRY(read_int(file, "groups", 1, SNARM_LAYERS_MAX, &options->groups));
     SN_TRY(read_int(file, "channels", 1, 65536, &options->channels));
     SN_TRY(read_int(file, "pooled", 0, 1, &pooled));
@@ -230,9 +246,9 @@ static snarm_status read_bank(const sn_safetensors *file, bool exact, snarm_dete
     size_t count;
     int32_t channels, images;
     SN_TRY(snarm_bank_get_size(d->bank, &count, &channels, &images));
-    if (channels != d->shape.channels)
-        return sn_error(SNARM_ERROR_FORMAT, "%s: tensor bank.vectors has %d channels, the backbone gives %d",
-                        sn_safetensors_path(file), (int)channels, (int)d->shape.channels);
+    if (channels != d->channels)
+        return sn_error(SNARM_ERROR_FORMAT, "%s: tensor bank.vectors has %d channels, the backbone gives %d%s",
+                        sn_safetensors_path(file), (int)channels, (int)d->channels, d->recipe.depth ? ", depth's included" : "");
     if (images > d->image_count || count < (size_t)d->recipe.neighbours)
         return sn_error(SNARM_ERROR_FORMAT, "%s: bank.vectors has %zu rows of %d images, metadata says %d neighbours and %d images",
                         sn_safetensors_path(file), count, (int)images, (int)d->recipe.neighbours, (int)d->image_count);

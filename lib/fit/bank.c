@@ -35,7 +35,7 @@ static size_t most_points(const snarm_fit_options *options, size_t dimensions) {
 }
 
 static snarm_status prepare(const sn_feature_source *source, const snarm_fit_options *options, selection *s) {
-    const size_t channels = (size_t)source->detector->shape.channels;
+    const size_t channels = (size_t)source->detector->channels;
     s->items = sn_feature_source_count(source), s->patches = source->floats / channels;
     s->dimensions = sn_projection_dimensions(0, channels);
     if (s->dimensions != 0)
@@ -75,7 +75,7 @@ static snarm_status project(const selection *s, const float *features, size_t co
 }
 
 static snarm_status project_all(sn_feature_source *source, const snarm_fit_options *options, selection *s) {
-    const size_t channels = (size_t)source->detector->shape.channels;
+    const size_t channels = (size_t)source->detector->channels;
     SN_TRY(prepare(source, options, s));
     /* Of each item count / items points, and now and then one more, so that all have come in the end. */
     const size_t share = s->count / s->items, rest = s->count % s->items;
@@ -110,7 +110,7 @@ static int by_patch(const void *a, const void *b) {
 
 static snarm_status fetch(sn_feature_source *source, const snarm_fit_options *options, const selection *s,
                           const place *places, float *vectors, int32_t *images) {
-    const size_t channels = (size_t)source->detector->shape.channels;
+    const size_t channels = (size_t)source->detector->channels;
     const float *features = NULL;
     size_t item = SIZE_MAX;
     for (size_t i = 0; i < s->chosen; i++) {
@@ -133,7 +133,7 @@ static snarm_status make_bank(snarm_detector *d, sn_feature_source *source, cons
     int32_t *images = NULL;
     snarm_status status = sn_alloc(&places, s->chosen, sizeof *places, "selected patches");
     if (status == SNARM_OK)
-        status = sn_alloc(&vectors, s->chosen, (size_t)d->shape.channels * sizeof *vectors, "bank vectors");
+        status = sn_alloc(&vectors, s->chosen, (size_t)d->channels * sizeof *vectors, "bank vectors");
     if (status == SNARM_OK)
         status = sn_alloc(&images, s->chosen, sizeof *images, "bank images");
     if (status == SNARM_OK) {
@@ -151,7 +151,7 @@ static snarm_status make_bank(snarm_detector *d, sn_feature_source *source, cons
     snarm_bank_options bank;
     snarm_bank_options_init(&bank);
     bank.threads = d->threads;
-    return sn_bank_adopt(&d->bank, vectors, images, s->chosen, d->shape.channels, &bank);
+    return sn_bank_adopt(&d->bank, vectors, images, s->chosen, d->channels, &bank);
 }
 
 static snarm_status select_and_make(snarm_detector *d, sn_feature_source *source, const snarm_fit_options *options,

@@ -7,13 +7,14 @@
 #include <string.h>
 
 snarm_status sn_feature_source_create(sn_feature_source *source, const snarm_detector *detector,
-                                      const snarm_image_source *images, sn_inspection *inspection, int64_t memory) {
+                                      const snarm_image_source *images, const snarm_depth_source *depths,
+                                      sn_inspection *inspection, int64_t memory) {
     const snarm_backbone_info *shape = &detector->shape;
-    *source = (sn_feature_source){.detector = detector, .images = images, .inspection = inspection};
+    *source = (sn_feature_source){.detector = detector, .images = images, .depths = depths, .inspection = inspection};
     source->tiles = sn_tiles_count(&detector->tiles);
     if (!sn_multiply(&(size_t){0}, source->tiles, images->count))
         return sn_error_memory("tiles", SIZE_MAX);
-    source->floats = (size_t)shape->grid_width * (size_t)shape->grid_height * (size_t)shape->channels;
+    source->floats = (size_t)shape->grid_width * (size_t)shape->grid_height * (size_t)detector->channels;
     const size_t fit = memory < 0 ? 0 : (size_t)memory / (source->floats * sizeof(float));
     source->kept_count = fit < sn_feature_source_count(source) ? fit : sn_feature_source_count(source);
     if (source->kept_count == 0)
@@ -24,6 +25,7 @@ snarm_status sn_feature_source_create(sn_feature_source *source, const snarm_det
 void sn_fit_let_go(sn_feature_source *source) {
     if (source->holds && source->images->release != NULL)
         source->images->release(source->images->user, &source->held);
+    snarm_image_release(&source->relief);
     source->holds = false;
 }
 
@@ -31,6 +33,17 @@ void sn_feature_source_destroy(sn_feature_source *source) {
     sn_fit_let_go(source);
     sn_free(source->kept);
     source->kept = NULL;
+}
+
+static snarm_status load_relief(sn_feature_source *source, size_t picture) {
+    const snarm_depth_source *depths = source->depths;
+    snarm_depth depth;
+    memset(&depth, 0, sizeof depth);
+    SN_TRY(depths->load(depths->user, picture, &depth));
+    snarm_status status = sn_detector_relief(source->detector, &depth, &source->relief);
+    if (depths->release != NULL)
+        depths->release(depths->user, &depth);
+    return status == SNARM_OK ? SNARM_OK : sn_error_prefix(status, "picture %zu", picture);
 }
 
 static snarm_status hold(sn_feature_source *source, size_t picture) {
@@ -41,15 +54,22 @@ static snarm_status hold(sn_feature_source *source, size_t picture) {
     SN_TRY(source->images->load(source->images->user, picture, &source->held));
     source->holds = true;
     source->held_index = picture;
-    return SNARM_OK;
+    snarm_status status = source->depths != NULL ? load_relief(source, picture) : SNARM_OK;
+    if (status != SNARM_OK)
+        sn_fit_let_go(source);
+    return status;
 }
 
-snarm_status sn_fit_load(sn_feature_source *source, size_t picture, int32_t left, int32_t top, uint8_t *rgb) {
+snarm_status sn_fit_load(sn_feature_source *source, size_t picture, int32_t left, int32_t top, uint8_t *rgb,
+                         uint8_t *relief_rgb) {
     const snarm_backbone_info *shape = &source->detector->shape;
     const sn_window window = {left, top, shape->width, shape->height};
     SN_TRY(hold(source, picture));
     snarm_status status = sn_image_preprocess_window(&source->held, &source->detector->recipe.preprocess, &window,
                                                      source->inspection->planes, rgb);
+    if (status == SNARM_OK && source->depths != NULL)
+        status = sn_image_preprocess_window(&source->relief, &source->detector->recipe.preprocess, &window,
+                                            source->inspection->relief, relief_rgb);
     if (source->tiles == 1)
         sn_fit_let_go(source);
     return status == SNARM_OK ? SNARM_OK : sn_error_prefix(status, "picture %zu", picture);
@@ -63,7 +83,7 @@ snarm_status sn_feature_source_get(sn_feature_source *source, size_t index, cons
     const sn_tiles *tiles = &source->detector->tiles;
     const size_t tile = index % source->tiles, columns = (size_t)tiles->x.count;
     SN_TRY(sn_fit_load(source, index / source->tiles, sn_tile_start(&tiles->x, (int32_t)(tile % columns)),
-                       sn_tile_start(&tiles->y, (int32_t)(tile / columns)), NULL));
+                       sn_tile_start(&tiles->y, (int32_t)(tile / columns)), NULL, NULL));
     SN_TRY(sn_inspect_features(source->detector, source->inspection));
     *features = source->inspection->features;
     if (index == source->filled_count && index < source->kept_count) {

@@ -21,7 +21,9 @@ static snarm_status learn(snarm_detector *d, const snarm_image_source *images, c
     void *inspection;
     SN_TRY(sn_pool_take(d->states, &inspection));
     sn_feature_source source;
-    snarm_status status = sn_feature_source_create(&source, d, images, inspection, options->feature_memory);
+    snarm_status status = sn_feature_source_create(&source, d, images, options->depths, inspection, options->feature_memory);
+    if (status == SNARM_OK && options->depths != NULL)
+        status = sn_fit_depth(d, &source, options);
     if (status == SNARM_OK)
         status = sn_fit_bank(d, &source, options);
     if (status == SNARM_OK)
@@ -65,6 +67,9 @@ snarm_status snarm_detector_fit(snarm_detector **out, const char *backbone, cons
                         INT32_MAX);
     snarm_fit_options options;
     SN_TRY(sn_fit_options_read(&options, given));
+    if (options.depths != NULL && (options.depths->load == NULL || options.depths->count != source->count))
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: depths has %s%zu pictures, expected as many as the source, %zu",
+                        options.depths->load == NULL ? "no load and " : "", options.depths->count, source->count);
     snarm_train_options training;
     if (options.train != NULL) {
         SN_TRY(sn_train_options_read(&training, options.train));
@@ -75,6 +80,7 @@ snarm_status snarm_detector_fit(snarm_detector **out, const char *backbone, cons
     d->threads = options.threads;
     d->image_count = (int32_t)source->count;
     d->recipe = (sn_recipe){.tiled = options.tile_width != 0,
+                            .depth = options.depths != NULL,
                             .neighbours = options.neighbours,
                             .smoothing = options.smoothing > 0 ? options.smoothing : 0,
                             .false_alarm_rate = options.false_alarm_rate,

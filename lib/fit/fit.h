@@ -18,11 +18,13 @@ snarm_status sn_fit_preprocess(snarm_detector *detector, const snarm_image_sourc
 typedef struct sn_feature_source {
     const snarm_detector *detector;
     const snarm_image_source *images;
+    const snarm_depth_source *depths; /* NULL: none */
     sn_inspection *inspection;
     size_t tiles; /* of a picture */
     float *kept;  /* of the first kept_count tiles of all, (kept_count, patches * channels) */
     size_t kept_count, filled_count, floats; /* floats: of one tile */
     snarm_image held; /* with more tiles than one: the picture of the last load, for its other tiles */
+    snarm_image relief; /* the library's own; of the picture held */
     size_t held_index;
     bool holds;
 } sn_feature_source;
@@ -32,18 +34,22 @@ static inline size_t sn_feature_source_count(const sn_feature_source *source) {
     return source->images->count * source->tiles;
 }
 
-/* Loads a picture and brings a part of its canvas, of the size of the network's input, to source->inspection->planes; rgb (height,
- * width, 3) receives the same before normalisation, or is NULL. */
-snarm_status sn_fit_load(sn_feature_source *source, size_t picture, int32_t left, int32_t top, uint8_t *rgb);
+/* Loads a picture, with depth its relief too, and brings a part of its canvas, of the size of the network's input, to
+ * source->inspection->planes (and relief); rgb and relief_rgb (height, width, 3) receive the same before normalisation, or are NULL. */
+snarm_status sn_fit_load(sn_feature_source *source, size_t picture, int32_t left, int32_t top, uint8_t *rgb,
+                         uint8_t *relief_rgb);
 /* Releases the picture that is held, if any: before pictures of others are loaded. */
 void sn_fit_let_go(sn_feature_source *source);
 
 snarm_status sn_feature_source_create(sn_feature_source *source, const snarm_detector *detector,
-                                      const snarm_image_source *images, sn_inspection *inspection, int64_t memory);
+                                      const snarm_image_source *images, const snarm_depth_source *depths,
+                                      sn_inspection *inspection, int64_t memory);
 void sn_feature_source_destroy(sn_feature_source *source);
 /* Features of a tile; valid until the next call. */
 snarm_status sn_feature_source_get(sn_feature_source *source, size_t index, const float **features);
 
+/* depth.c: what of the recipe the depth pictures decide: range and background of the reliefs, and their weight. Before the bank. */
+snarm_status sn_fit_depth(snarm_detector *detector, sn_feature_source *source, const snarm_fit_options *options);
 /* bank.c: chooses bank_size of all the pictures' features and makes the detector's bank of them. */
 snarm_status sn_fit_bank(snarm_detector *detector, sn_feature_source *source, const snarm_fit_options *options);
 /* tune.c: lets the bank be searched faster, where that loses next to nothing. */

@@ -31,6 +31,9 @@ static snarm_status check(const snarm_fit_options *o) {
                         (long long)o->feature_memory);
     if (o->search != SNARM_SEARCH_AUTO && o->search != SNARM_SEARCH_EXACT)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: search is %d, expected a snarm_search, 0..1", (int)o->search);
+    if (!(o->depth_weight >= 0 && o->depth_weight <= 100))
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: depth_weight is %g, expected above 0, at most 100",
+                        o->depth_weight);
     const int32_t sides[] = {o->width, o->height, o->resize_width, o->resize_height, o->tile_width, o->tile_height};
     for (int i = 0; i < 6; i++)
         if (sides[i] < 0 || sides[i] > SIDE_MAX)
@@ -68,6 +71,11 @@ snarm_status sn_fit_options_read(snarm_fit_options *out, const snarm_fit_options
     if (out->neighbours == 0)
         out->neighbours = out->scorer_path != NULL ? 3 : 1;
     out->threads = sn_threads_resolve(out->threads);
+    if (out->depth_weight == 0)
+        out->depth_weight = 1;
+    if (out->depths != NULL && out->scorer_path != NULL)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: scorer_path is '%s', but no scorer file knows depth",
+                        out->scorer_path);
     if (out->train != NULL && out->scorer_path != NULL)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: scorer_path is '%s', but a scorer is to be trained",
                         out->scorer_path);

@@ -19,12 +19,13 @@ typedef struct pool_maker {
     snarm_detector *detector;
     sn_feature_source *source;
     const snarm_fit_options *options;
-    sn_synthesis *synthesis;
+    sn_synthesis *synthesis, *relief_synthesis; /* the latter with depth */
     sn_textures textures;
     sn_inspection *inspection;
     size_t width, height, grid_width, grid_height;
     float *good, *varied, *other, *defective; /* (3, height, width), 0..1 */
-    uint8_t *rgb, *mask, *cells;
+    float *relief, *varied_relief, *other_relief; /* the same of reliefs, with depth */
+    uint8_t *rgb, *relief_rgb, *mask, *cells;
     int32_t *nearest;
     size_t *owned; /* bank vectors of each picture */
     size_t bank_count;
@@ -37,6 +38,12 @@ static snarm_status allocate(pool_maker *m) {
     SN_TRY(sn_alloc(&m->other, 1, planes, "picture"));
     SN_TRY(sn_alloc(&m->defective, 1, planes, "picture"));
     SN_TRY(sn_alloc(&m->rgb, 3, pixels, "picture"));
+    if (m->detector->recipe.depth) {
+        SN_TRY(sn_alloc(&m->relief, 1, planes, "relief"));
+        SN_TRY(sn_alloc(&m->varied_relief, 1, planes, "relief"));
+        SN_TRY(sn_alloc(&m->other_relief, 1, planes, "relief"));
+        SN_TRY(sn_alloc(&m->relief_rgb, 3, pixels, "relief"));
+    }
     SN_TRY(sn_alloc(&m->mask, pixels, 1, "mask"));
     SN_TRY(sn_alloc(&m->cells, m->grid_width * m->grid_height, MASK_CELLS * MASK_CELLS, "mask"));
     return sn_alloc(&m->nearest, m->grid_width * m->grid_height, (size_t)m->detector->recipe.neighbours * sizeof(int32_t),
@@ -44,11 +51,13 @@ static snarm_status allocate(pool_maker *m) {
 }
 
 static void release(pool_maker *m) {
-    void *const blocks[] = {m->good, m->varied, m->other, m->defective, m->rgb, m->mask, m->cells, m->nearest, m->owned};
+    void *const blocks[] = {m->good, m->varied, m->other, m->defective, m->relief, m->varied_relief, m->other_relief,
+                            m->rgb, m->relief_rgb, m->mask, m->cells, m->nearest, m->owned};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         sn_free(blocks[i]);
     sn_textures_release(&m->textures);
     sn_synthesis_destroy(m->synthesis);
+    sn_synthesis_destroy(m->relief_synthesis);
 }
 
 /* Any tile of a detector with tiles; without, the whole picture, and nothing is drawn. Samples show the places that inspection
@@ -58,16 +67,21 @@ static size_t draw_tile(const pool_maker *m, sn_rng *rng) {
     return m->source->tiles > 1 ? sn_rng_below(rng, m->source->tiles) : 0;
 }
 
-/* A tile of a picture at the network's size, 0..1. */
-static snarm_status load_picture(pool_maker *m, size_t index, size_t tile, float *planes) {
+static void to_planes(const uint8_t *rgb, size_t pixels, float *planes) {
+    for (size_t i = 0; i < pixels; i++)
+        for (size_t c = 0; c < 3; c++)
+            planes[c * pixels + i] = (float)rgb[3 * i + c] / 255.0f;
+}
+
+/* A tile of a picture, and with depth of its relief, at the network's size, 0..1. */
+static snarm_status load_picture(pool_maker *m, size_t index, size_t tile, float *planes, float *relief) {
     const sn_tiles *tiles = &m->detector->tiles;
     const size_t columns = (size_t)tiles->x.count;
     SN_TRY(sn_fit_load(m->source, index, sn_tile_start(&tiles->x, (int32_t)(tile % columns)),
-                       sn_tile_start(&tiles->y, (int32_t)(tile / columns)), m->rgb));
-    const size_t pixels = m->width * m->height;
-    for (size_t i = 0; i < pixels; i++)
-        for (size_t c = 0; c < 3; c++)
-            planes[c * pixels + i] = (float)m->rgb[3 * i + c] / 255.0f;
+                       sn_tile_start(&tiles->y, (int32_t)(tile / columns)), m->rgb, m->relief_rgb));
+    to_planes(m->rgb, m->width * m->height, planes);
+    if (relief != NULL)
+        to_planes(m->relief_rgb, m->width * m->height, relief);
     return SNARM_OK;
 }
 
@@ -85,12 +99,15 @@ static void shrink_mask(const pool_maker *m) {
 }
 
 /* Features of planes and where they lie in the bank, as a sample. */
-static snarm_status add_sample(pool_maker *m, const float *planes, size_t index, bool defective, sn_samples *samples) {
+static snarm_status add_sample(pool_maker *m, const float *planes, const float *relief, size_t index, bool defective,
+                               sn_samples *samples) {
     snarm_detector *d = m->detector;
     const size_t pixels = m->width * m->height;
     const snarm_preprocess *how = &d->recipe.preprocess;
     for (size_t i = 0; i < 3 * pixels; i++)
         m->inspection->planes[i] = (planes[i] - how->mean[i / pixels]) / how->std[i / pixels];
+    for (size_t i = 0; i < 3 * pixels && relief != NULL; i++)
+        m->inspection->relief[i] = (relief[i] - how->mean[i / pixels]) / how->std[i / pixels];
     SN_TRY(sn_inspect_features(d, m->inspection));
     const bool enough = m->bank_count - m->owned[index] >= (size_t)d->recipe.neighbours;
     SN_TRY(sn_inspect_match(d, m->inspection, m->inspection->features, enough ? (int32_t)index : -1, d->recipe.neighbours,
@@ -99,21 +116,35 @@ static snarm_status add_sample(pool_maker *m, const float *planes, size_t index,
 }
 
 static snarm_status make_sample(pool_maker *m, size_t index, size_t other, bool defective, sn_rng *rng, sn_samples *samples) {
-    SN_TRY(load_picture(m, index, draw_tile(m, rng), m->good));
+    SN_TRY(load_picture(m, index, draw_tile(m, rng), m->good, m->relief));
+    sn_rng same = *rng; /* the relief moves as the picture does */
     SN_TRY(sn_synthesis_jitter(m->synthesis, rng, m->good, m->varied));
+    if (m->relief != NULL)
+        SN_TRY(sn_synthesis_jitter(m->relief_synthesis, &same, m->relief, m->varied_relief));
     if (!defective)
-        return add_sample(m, m->varied, index, false, samples);
-    SN_TRY(load_picture(m, other, draw_tile(m, rng), m->other));
+        return add_sample(m, m->varied, m->varied_relief, index, false, samples);
+    SN_TRY(load_picture(m, other, draw_tile(m, rng), m->other, m->other_relief));
+    /* Most defects show in one of both: half of them in the relief. */
+    const bool deep = m->relief != NULL && sn_rng_uniform(rng) < 0.5;
     sn_defect what;
-    SN_TRY(sn_synthesis_defect(m->synthesis, rng, m->varied, m->other, m->defective, m->mask, &what));
+    SN_TRY(sn_synthesis_defect(deep ? m->relief_synthesis : m->synthesis, rng, deep ? m->varied_relief : m->varied,
+                               deep ? m->other_relief : m->other, m->defective, m->mask, &what));
     shrink_mask(m);
-    return add_sample(m, m->defective, index, what.visible > 0, samples);
+    return add_sample(m, deep ? m->varied : m->defective, deep ? m->defective : m->varied_relief, index, what.visible > 0,
+                      samples);
 }
 
 /* Which of the pictures sample s of count is made of. With tiles, samples of one picture come one after the other, and what
  * is copied into a defect comes from that picture too: a large file is then decoded once. */
 static size_t choose_picture(const pool_maker *m, size_t s, size_t count, size_t picture_count) {
     return m->source->tiles > 1 ? (size_t)((uint64_t)s * picture_count / count) : s % picture_count;
+}
+
+/* A relief has no light: good ones move only. */
+static snarm_status create_relief_synthesis(pool_maker *m, const sn_synthesis_options *options) {
+    sn_synthesis_options still = *options;
+    still.brightness = still.contrast = still.noise = still.blur = 0;
+    return sn_synthesis_create(&m->relief_synthesis, &still);
 }
 
 /* count samples of pictures (pictures, of which there are picture_count), each as often as any other. */
@@ -124,7 +155,7 @@ static snarm_status make_samples(pool_maker *m, const size_t *pictures, size_t p
     sn_synthesis_options_kinds(&options, kinds);
     options.textures = m->textures.images, options.texture_count = m->textures.count;
     SN_TRY(sn_synthesis_create(&m->synthesis, &options));
-    snarm_status status = SNARM_OK;
+    snarm_status status = m->relief != NULL ? create_relief_synthesis(m, &options) : SNARM_OK;
     for (size_t s = 0; s < count && status == SNARM_OK; s++) {
         sn_rng rng;
         sn_rng_seed(&rng, m->options->train->seed, (stream << 32) + s);
@@ -138,7 +169,8 @@ static snarm_status make_samples(pool_maker *m, const size_t *pictures, size_t p
             status = make_sample(m, index, other, defective, &rng, samples);
     }
     sn_synthesis_destroy(m->synthesis);
-    m->synthesis = NULL;
+    sn_synthesis_destroy(m->relief_synthesis);
+    m->synthesis = m->relief_synthesis = NULL;
     return status;
 }
 
@@ -166,7 +198,7 @@ static snarm_status fill(sn_fit_pool *pool, pool_maker *m) {
     SN_TRY(sn_textures_load(&m->textures, m->options->textures, (int32_t)(m->width > m->height ? m->width : m->height) * 2));
     const sn_samples_shape shape = {m->grid_width,
                                     m->grid_height,
-                                    (size_t)d->shape.channels,
+                                    (size_t)d->channels,
                                     (size_t)d->recipe.neighbours,
                                     m->grid_width * MASK_CELLS,
                                     m->grid_height * MASK_CELLS};

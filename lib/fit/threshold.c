@@ -77,6 +77,15 @@ static void mirror(float *planes, int32_t width, int32_t height, bool upside_dow
     }
 }
 
+/* Mirrored slopes go the other way: the channel of those along the mirrored axis is turned about its middle, grey. */
+static void mirror_relief(const snarm_detector *d, float *planes, bool upside_down) {
+    mirror(planes, d->shape.width, d->shape.height, upside_down);
+    const size_t pixels = (size_t)d->shape.width * (size_t)d->shape.height, c = upside_down ? 2 : 1;
+    const float sum = (1 - 2 * d->shape.mean[c]) / d->shape.std[c]; /* of a value and its opposite, normalised */
+    for (size_t i = 0; i < pixels; i++)
+        planes[c * pixels + i] = sum - planes[c * pixels + i];
+}
+
 /* The tiles of a mirrored picture: each is the mirror image of another place. */
 typedef struct mirrored_picture {
     sn_feature_source *source;
@@ -90,12 +99,16 @@ static snarm_status give_mirrored(void *user, size_t tile, const float **feature
     const int32_t left = sn_tile_start(x, (int32_t)(tile % (size_t)x->count));
     const int32_t top = sn_tile_start(y, (int32_t)(tile / (size_t)x->count));
     SN_TRY(sn_fit_load(picture->source, 0, picture->left_right ? x->length - x->tile - left : left,
-                       picture->upside_down ? y->length - y->tile - top : top, NULL));
+                       picture->upside_down ? y->length - y->tile - top : top, NULL, NULL));
     sn_inspection *inspection = picture->source->inspection;
     if (picture->left_right)
         mirror(inspection->planes, x->tile, y->tile, false);
     if (picture->upside_down)
         mirror(inspection->planes, x->tile, y->tile, true);
+    if (picture->left_right && d->recipe.depth)
+        mirror_relief(d, inspection->relief, false);
+    if (picture->upside_down && d->recipe.depth)
+        mirror_relief(d, inspection->relief, true);
     SN_TRY(sn_inspect_features(d, inspection));
     *features = inspection->features;
     return SNARM_OK;

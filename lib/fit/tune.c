@@ -18,7 +18,7 @@ typedef struct held_out {
 
 /* Patches spread evenly over pictures (tiles of pictures) spread evenly; each passes over its own picture's vectors, which it may be one of. */
 static snarm_status collect(held_out *h, sn_feature_source *source, const size_t *owned, size_t bank_count, size_t k) {
-    const size_t channels = (size_t)source->detector->shape.channels, patches = source->floats / channels;
+    const size_t channels = (size_t)source->detector->channels, patches = source->floats / channels;
     const size_t all = sn_feature_source_count(source), tiles = all < TILES ? all : TILES;
     const size_t each = patches < PATCHES ? patches : PATCHES;
     SN_TRY(sn_alloc(&h->queries, tiles * each, channels * sizeof(float), "queries"));

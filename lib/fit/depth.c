@@ -1,0 +1,123 @@
+/* What a fit's depth pictures decide: how high a relief's white is, what counts as background, and how much depth counts. */
+#include "fit/fit.h"
+
+#include "core/memory.h"
+#include "image/relief.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PICTURES = 32, TILES = 32, PATCHES = 4096 };
+
+/* A background that is flattened: most of the border lies on its plane, and a part stands out of it. */
+static const double plane_border = 0.8, plane_object = 0.05, plane_object_most = 0.95;
+/* Noise of the background that becomes flat, in standard deviations: one point of a thousand is rougher. */
+static const double flat_noise = 3.3;
+/* What good parts to come may be higher. */
+static const double headroom = 1.1;
+
+static int by_value(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t count) {
+    qsort(values, count, sizeof *values, by_value);
+    return values[count / 2];
+}
+
+static snarm_status measure(const snarm_depth_source *depths, size_t picture, sn_surface *surface) {
+    snarm_depth depth;
+    memset(&depth, 0, sizeof depth);
+    SN_TRY(depths->load(depths->user, picture, &depth));
+    snarm_status status = sn_relief_measure(surface, &depth, "snarm_detector_fit");
+    if (depths->release != NULL)
+        depths->release(depths->user, &depth);
+    return status == SNARM_OK ? SNARM_OK : sn_error_prefix(status, "picture %zu", picture);
+}
+
+/* One rule for all pictures, also for those to come: a relief must not change with the part that it shows. */
+static snarm_status choose_relief(sn_recipe *recipe, const snarm_depth_source *depths) {
+    const size_t count = depths->count < PICTURES ? depths->count : PICTURES;
+    double noise[PICTURES], border[PICTURES], object[PICTURES];
+    recipe->relief_range = 0;
+    for (size_t i = 0; i < count; i++) {
+        sn_surface surface;
+        SN_TRY(measure(depths, i * depths->count / count, &surface));
+        noise[i] = surface.noise, border[i] = surface.border, object[i] = surface.object;
+        if (surface.range > recipe->relief_range)
+            recipe->relief_range = surface.range;
+    }
+    recipe->relief_range *= headroom;
+    const double share = median(object, count);
+    const bool plane = median(border, count) >= plane_border && share >= plane_object && share <= plane_object_most;
+    recipe->relief_background = plane ? flat_noise * median(noise, count) : 0;
+    return SNARM_OK;
+}
+
+/* Some patches of some tiles, from place on of each: (count, channels). */
+static snarm_status collect(sn_feature_source *source, float *picture, float *relief, size_t *count) {
+    const size_t channels = (size_t)source->detector->shape.channels, patches = source->floats / (2 * channels);
+    const size_t all = sn_feature_source_count(source), tiles = all < TILES ? all : TILES;
+    const size_t share = PATCHES / tiles, each = patches < share ? patches : share;
+    *count = 0;
+    for (size_t t = 0; t < tiles; t++) {
+        const float *features;
+        SN_TRY(sn_feature_source_get(source, t * all / tiles, &features));
+        for (size_t i = 0; i < each; i++, (*count)++) {
+            const float *both = features + (i * patches / each + t * 7) % patches * 2 * channels;
+            memcpy(picture + *count * channels, both, channels * sizeof *both);
+            memcpy(relief + *count * channels, both + channels, channels * sizeof *both);
+        }
+    }
+    return SNARM_OK;
+}
+
+/* The mean distance from a vector to the nearest other one. */
+static snarm_status mean_distance(const float *vectors, size_t count, int32_t channels, int32_t threads, double *mean) {
+    snarm_bank_options options;
+    snarm_bank_options_init(&options);
+    options.threads = threads;
+    snarm_bank *bank;
+    float *distances = NULL;
+    SN_TRY(snarm_bank_create(&bank, vectors, NULL, count, channels, &options));
+    snarm_status status = sn_alloc(&distances, count, 2 * sizeof *distances, "distances");
+    if (status == SNARM_OK)
+        status = snarm_bank_search(bank, vectors, count, 2, -1, distances, NULL);
+    double sum = 0;
+    for (size_t i = 0; status == SNARM_OK && i < count; i++)
+        sum += (double)distances[2 * i + 1]; /* the nearest is the vector itself */
+    *mean = sum / (double)count;
+    sn_free(distances);
+    snarm_bank_destroy(bank);
+    return status;
+}
+
+static snarm_status choose_weight(snarm_detector *d, sn_feature_source *source, float *picture, float *relief) {
+    size_t count;
+    SN_TRY(collect(source, picture, relief, &count));
+    double of_picture = 0, of_relief = 0;
+    if (count > 1) {
+        SN_TRY(mean_distance(picture, count, d->shape.channels, d->threads, &of_picture));
+        SN_TRY(mean_distance(relief, count, d->shape.channels, d->threads, &of_relief));
+    }
+    /* Where all patches of one kind are alike there is nothing to compare. */
+    if (of_picture > 0 && of_relief > 1e-6 * of_picture)
+        d->recipe.depth_weight *= of_picture / of_relief;
+    return SNARM_OK;
+}
+
+snarm_status sn_fit_depth(snarm_detector *d, sn_feature_source *source, const snarm_fit_options *options) {
+    SN_TRY(choose_relief(&d->recipe, options->depths));
+    float *picture, *relief = NULL;
+    SN_TRY(sn_alloc(&picture, PATCHES, (size_t)d->shape.channels * sizeof *picture, "features"));
+    d->recipe.depth_weight = 1;
+    snarm_status status = sn_alloc(&relief, PATCHES, (size_t)d->shape.channels * sizeof *relief, "features");
+    if (status == SNARM_OK)
+        status = choose_weight(d, source, picture, relief);
+    d->recipe.depth_weight *= options->depth_weight;
+    source->filled_count = 0; /* what was kept has another weight */
+    sn_free(picture);
+    sn_free(relief);
+    return status;
+}
