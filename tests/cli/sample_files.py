@@ -116,3 +116,17 @@ def all_files(folder):
         for base, _, names in os.walk(folder)
         for name in names
     )
+
+
+def xyz_tiff(path, width, height, point):
+    """A depth picture: point(x, y) gives its three coordinates. Returns path."""
+    data = b"".join(struct.pack("<3f", *point(x, y)) for y in range(height) for x in range(width))
+    # tag, kind (3: of two bytes, 4: of four), value; three values of two bytes lie behind the list.
+    tags = [(256, 4, width), (257, 4, height), (258, 3, None), (259, 3, 1), (262, 3, 1), (273, 4, None), (277, 3, 3),
+            (278, 4, height), (279, 4, len(data)), (284, 3, 1), (339, 3, None)]  # fmt: skip
+    behind = 8 + 2 + 12 * len(tags) + 4
+    places = {258: behind, 339: behind + 6, 273: behind + 12}
+    entries = b"".join(
+        struct.pack("<HHII", tag, kind, 3 if kind == 3 and value is None else 1, places.get(tag, value)) for tag, kind, value in tags
+    )
+    return write(path, struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + bytes(4) + struct.pack("<6H", *[32] * 3, *[3] * 3) + data)
