@@ -66,7 +66,7 @@ SNARM_API snarm_status snarm_image_decode(snarm_image *out, const void *bytes, s
 SNARM_API void snarm_image_release(snarm_image *image);
 
 /* Writes the picture as an 8-bit PNG file, grey or RGB; alpha is dropped. The file is written under a
- * temporary name in the same folder, put on the disk and renamed: at any moment path names the old file or
+ * temporary name in the same folder and renamed: at any moment path names the old file or
  * the whole new one, and a failure leaves nothing behind.
  *   image  the caller's
  *   path   a new name, or a regular file, which is replaced
