@@ -8,11 +8,13 @@ import shutil
 import sys
 import tempfile
 
-import api_pages
-import headers
-import layout
-import pages
-import symbols
+sys.dont_write_bytecode = True  # nothing is written beside the sources
+
+import api_pages  # noqa: E402
+import headers  # noqa: E402
+import layout  # noqa: E402
+import pages  # noqa: E402
+import symbols  # noqa: E402
 
 
 def build(root, out, version):

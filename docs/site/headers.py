@@ -191,7 +191,8 @@ class Reader:
                 self.problems.append(f"include/snarm/{self.name}:{define.line}: {define.name} has no comment above it")
                 entry = Entry(define.line)
                 entries.append(entry)
-            entry.declarations.append(define)
+            if define.name not in [known.name for known in entry.declarations]:  # one of #if and #else is enough
+                entry.declarations.append(define)
         for found in entries:
             self.check(found)
         if not intro:

@@ -55,19 +55,19 @@ def highlight(code, language, link=lambda name: None):
     return "".join(parts)
 
 
-_LINKED = re.compile(r"\b(?:snarm|SNARM)_\w+")
+_NAME = re.compile(r"\b[A-Za-z][A-Za-z0-9]*(?:_\w+)+\b")
 
 
 def link_words(text, link, code=False):
-    """Escaped text with links on the names that have a page."""
+    """Escaped text with links on the names that have a page. Unless it is code itself, words with an underscore are shown as code."""
     parts, at = [], 0
-    for match in _LINKED.finditer(text):
+    for match in _NAME.finditer(text):
         target = link(match[0])
-        if not target:
+        if not target and code:
             continue
         parts.append(html.escape(text[at:match.start()], quote=False))
         shown = match[0] if code else f"<code>{match[0]}</code>"
-        parts.append(f'<a href="{html.escape(target)}">{shown}</a>')
+        parts.append(f'<a class="ref" href="{html.escape(target)}">{shown}</a>' if target else shown)
         at = match.end()
     parts.append(html.escape(text[at:], quote=False))
     return "".join(parts)

@@ -91,7 +91,7 @@ class Renderer:
         text = re.sub(r"^(```\w+) [^\n`]+$", r"\1", text, flags=re.M)
         body = self.markdown.convert(text)
         body = re.sub(r"<pre><code(?: class=\"language-([\w+-]+)\")?>(.*?)</code></pre>", self._code, body, flags=re.S)
-        body = re.sub(r"(?<!<pre>)<code>([^<]+)</code>", self._name, body)
+        body = re.sub(r"<a [^>]*>.*?</a>|(?<!<pre>)<code>([^<]+)</code>", self._name, body, flags=re.S)
         body = re.sub(r"<p>\s*<img ([^>]*)>\s*</p>", lambda m: self._figure(m[1], page), body)
         body = re.sub(r'href="([^"]+)"', lambda m: f'href="{self._target(m[1], page)}"', body)
         body = re.sub(r"<table>(.*?)</table>", r'<div class="scroll"><table>\1</table></div>', body, flags=re.S)
@@ -110,13 +110,15 @@ class Renderer:
 
     def _name(self, match):
         """A public name, a header or a command in running text becomes a link."""
+        if match[1] is None:  # it is in a link already
+            return match[0]
         text = html.unescape(match[1])
         name = re.match(r"^(?:include/)?snarm/(\w+\.h)$", text)
         if name and name[1] in self.header_names:
-            return f'<a href="../include/snarm/{name[1]}">{match[0]}</a>'
+            return f'<a class="ref" href="../include/snarm/{name[1]}">{match[0]}</a>'
         name = re.match(r"^((?:snarm|SNARM)_\w+)(?:\.\w+|\(\))?$", text)
         if name and name[1] in self.symbols:
-            return f'<a href="{self.link(name[1])}">{match[0]}</a>'
+            return f'<a class="ref" href="{self.link(name[1])}">{match[0]}</a>'
         return match[0]
 
     def _target(self, target, page):
