@@ -2,6 +2,7 @@
 import html
 import re
 
+from headers import Block, HeaderError, comment_blocks
 from highlight import highlight, link_words
 
 
@@ -114,23 +115,29 @@ def header_page(header, link):
 
 
 def source_page(name, text, link):
-    """A C++ header, as the text that it is: comments as prose, code between them."""
+    """A C++ header as the text that it is: comments at the beginning of a line as prose, code between them."""
     parts, contents = [f"<h1><code>snarm/{name}</code></h1>"], []
-    for piece in re.split(r"(^/\*.*?\*/\s*$|(?:^[ \t]*///?[^\n]*\n)+)", text, flags=re.S | re.M):
-        stripped = piece.strip()
-        if not stripped:
-            continue
-        if stripped.startswith(("/*", "//")):
-            prose = re.sub(r"^\s*(/\*+|\*/|\*|///?)\s?", "", stripped.removesuffix("*/"), flags=re.M)
-            for paragraph in re.split(r"\n\s*\n", prose):
-                is_code = all(line.startswith("    ") for line in paragraph.split("\n") if line.strip())
-                parts.append(f'<pre><code>{highlight(paragraph, "cpp", link)}</code></pre>' if is_code
-                             else f"<p>{_text(' '.join(paragraph.split()), link)}</p>")
-            continue
-        for match in re.finditer(r"^(?:class|struct|enum class)\s+(\w+)\s*(?:final\s*)?[:{]", stripped, re.M):
-            parts.append(f'<h2 id="{match[1]}" class="symbol"><code>{match[1]}</code>{_anchor(match[1])}</h2>')
-            contents.append((match[1], match[1]))
-        parts.append(f'<pre><code>{highlight(piece.strip(chr(10)), "cpp", link)}</code></pre>')
+
+    def heading(anchor, shown):
+        parts.append(f'<h2 id="{anchor}" class="symbol">{shown}{_anchor(anchor)}</h2>')
+        contents.append((anchor, shown))
+
+    for piece in re.split(r"(^/\*.*?\*/[ \t]*$)", text, flags=re.S | re.M):
+        code = piece.strip("\n")
+        section = re.match(r"^/\*\s*-{3,}\s*([\w ,]+?)[\s*-]*\*/$", code)
+        if section:
+            heading("section-" + section[1].replace(" ", "-"), section[1][0].upper() + section[1][1:])
+        elif code.startswith("/*"):
+            try:
+                blocks = comment_blocks(code, name)
+            except HeaderError:
+                blocks = [Block("text", " ".join(re.sub(r"^\s*\*", "", code[2:-2], flags=re.M).split()))]
+            parts.append(blocks_html(blocks, link))
+        elif re.sub(r"^(#.*|namespace \w+ \{|\})$|\s", "", code, flags=re.M):  # guards and includes say nothing
+            for match in re.finditer(r"^(?:class|struct|enum class) (\w+)[^;]*?\{", code, re.M):
+                if (match[1], f"<code>{match[1]}</code>") not in contents:
+                    heading(match[1], f"<code>{match[1]}</code>")
+            parts.append(f'<pre><code>{highlight(code, "cpp", link)}</code></pre>')
     return "\n".join(parts), contents
 
 
@@ -157,7 +164,7 @@ def symbols_page(symbols):
     rows = []
     for name in sorted(symbols, key=lambda n: (n.lower(), n)):
         symbol = symbols[name]
-        rows.append(f'<tr><td><a href="{symbol.address("../")}"><code>{name}</code></a></td><td>{html.escape(symbol.kind)}</td>'
+        rows.append(f'<tr><td><a class="ref" href="{symbol.address("../")}"><code>{name}</code></a></td><td>{html.escape(symbol.kind)}</td>'
                     f'<td><a href="{symbol.header}.html">{symbol.header}</a></td></tr>')
     return (f"<h1>Index of names</h1><p>All {len(rows)} public names of the C interface.</p>"
             '<p class="filter" hidden><label>Show names with <input type="search" id="filter" autocomplete="off" '

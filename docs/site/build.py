@@ -22,9 +22,10 @@ def build(root, out, version):
     found = headers.read_all(root)
     names = symbols.collect(found)
     folder = os.path.join(root, "include", "snarm")
-    others = sorted(name for name in os.listdir(folder) if name.endswith(".hpp"))
+    others = headers.other_headers(root)
     manual = pages.read_navigation(root)
-    renderer = pages.Renderer(root, manual, [h.name for h in found] + others, names)
+    header_names = [header.name for header in found] + list(others)
+    renderer = pages.Renderer(root, manual, header_names, names)
 
     sections = []
     for page in manual:
@@ -32,7 +33,7 @@ def build(root, out, version):
             sections.append((page.section, []))
         sections[-1][1].append((page.address, page.label))
     sections.append(("C interface", [("api/index.html", "Headers"), ("api/symbols.html", "Index of names")]
-                     + [(f"api/{name}.html", f"<code>{name}</code>") for name in [h.name for h in found] + others]))
+                     + [(f"api/{name}.html", f"<code>{name}</code>") for name in header_names]))
 
     def write(address, title, body, contents, script=""):
         path = os.path.join(out, address)
@@ -55,9 +56,8 @@ def build(root, out, version):
 
     for header in found:
         write(f"api/{header.name}.html", header.name, *api_pages.header_page(header, link))
-    for name in others:
-        text = pages.read_text(os.path.join(folder, name))
-        write(f"api/{name}.html", name, *api_pages.source_page(name, text, link))
+    for name, path in others.items():
+        write(f"api/{name}.html", name, *api_pages.source_page(name, pages.read_text(path), link))
     write("api/index.html", "C interface", *api_pages.list_page(found, others, names))
     write("api/symbols.html", "Index of names", *api_pages.symbols_page(names), script=layout.FILTER)
 
@@ -67,7 +67,7 @@ def build(root, out, version):
         os.makedirs(os.path.dirname(os.path.join(out, asset)), exist_ok=True)
         shutil.copyfile(os.path.join(root, "docs", asset), os.path.join(out, asset))
 
-    read = [os.path.join(folder, name) for name in os.listdir(folder) if name.endswith((".h", ".hpp"))]
+    read = [os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".h")] + list(others.values())
     read += [os.path.join(site, name) for name in os.listdir(site) if name.endswith((".py", ".css", ".txt"))]
     read += [os.path.join(root, "docs", page.source) for page in manual]
     figures = os.path.join(root, "docs", "figures")

@@ -331,6 +331,16 @@ class Reader:
                     self.problems.append(f"include/snarm/{self.name}:{entry.line}: nothing is said of {names!r}")
 
 
+def other_headers(root):
+    """{name: path} of the C++ headers, which are shown as they are."""
+    found = {}
+    for folder in ("include/snarm", "bindings/cpp/snarm"):
+        path = os.path.join(root, *folder.split("/"))
+        if os.path.isdir(path):
+            found.update((name, os.path.join(path, name)) for name in sorted(os.listdir(path)) if name.endswith(".hpp"))
+    return found
+
+
 def read_all(root):
     """Every C header of include/snarm, in the order in which snarm.h includes them."""
     folder = os.path.join(root, "include", "snarm")

@@ -129,7 +129,7 @@ class Renderer:
         anchor = "#" + anchor if anchor else ""
         if path in self.pages:
             return path[:-3] + ".html" + anchor
-        header = re.match(r"^\.\./include/snarm/(\w+\.h(?:pp)?)$", path)
+        header = re.match(r"^\.\./(?:include|bindings/cpp)/snarm/(\w+\.h(?:pp)?)$", path)
         if header and header[1] in self.header_names:
             return f"api/{header[1]}.html{anchor}"
         if path == "../README.md":
