@@ -1,6 +1,7 @@
 """Headers to pages: one for each, a list of them, and an index of all names."""
 import html
 import re
+import textwrap
 
 from headers import Block, HeaderError, comment_blocks
 from highlight import highlight, link_words
@@ -8,7 +9,7 @@ from highlight import highlight, link_words
 
 def _text(text, link):
     """A sentence of a comment: names linked, `x` and the library's own field notation as they are."""
-    return link_words(text, link)
+    return re.sub(r"\bdocs/([\w-]+)\.md\b", r'<a href="../\1.html">\g<0></a>', link_words(text, link))
 
 
 def blocks_html(blocks, link):
@@ -57,7 +58,7 @@ def _table(declaration, link):
         if row.kind == "note":
             rows.append(f'<tr class="note"><td colspan="{2 if is_enum else 3}">{_text(row.text, link)}</td></tr>')
             continue
-        kept = f"<pre>{html.escape(row.code)}</pre>" if row.code else ""
+        kept = f"<pre>{html.escape(textwrap.dedent(row.code))}</pre>" if row.code else ""
         name = html.escape(row.name)
         if is_enum:
             value = f" = {html.escape(row.type)}" if row.type else ""
@@ -96,8 +97,7 @@ def title_of(header):
 
 
 def summary_of(header):
-    first = re.split(r"(?<=[.:]) |\.$|:$", title_of(header), maxsplit=1)[0].rstrip(".:")
-    return first
+    return re.split(r"\. |[.:]$", title_of(header), maxsplit=1)[0]
 
 
 def header_page(header, link):

@@ -8,7 +8,7 @@ _WORDS = {
          "uint16_t uint32_t uint64_t bool NULL true false",
     "python": "and as assert async await break class continue def del elif else except False finally for from global if import in is "
               "lambda None nonlocal not or pass raise return True try while with yield",
-    "sh": "if then else elif fi for in do done while case esac export set sudo",
+    "sh": "if then else elif fi for do done while case esac",
     "json": "true false null",
     "": "",
 }

@@ -74,7 +74,7 @@ class Renderer:
     def __init__(self, root, pages, header_names, symbols):
         import markdown  # the one thing that is not in Python's standard library
 
-        self.root, self.pages, self.header_names, self.symbols = root, {p.source for p in pages}, set(header_names), symbols
+        self.root, self.pages, self.header_names, self.symbols = root, {p.source: p for p in pages}, set(header_names), symbols
         self.assets = set()
         self.markdown = markdown.Markdown(extensions=["tables", "fenced_code", "toc", "sane_lists", "md_in_html"],
                                           extension_configs={"toc": {"slugify": slug}}, output_format="html5")
@@ -93,6 +93,9 @@ class Renderer:
         body = re.sub(r"<pre><code(?: class=\"language-([\w+-]+)\")?>(.*?)</code></pre>", self._code, body, flags=re.S)
         body = re.sub(r"<a [^>]*>.*?</a>|(?<!<pre>)<code>([^<]+)</code>", self._name, body, flags=re.S)
         body = re.sub(r"<p>\s*<img ([^>]*)>\s*</p>", lambda m: self._figure(m[1], page), body)
+        # Named by its file for those who read the source; here by what it is called.
+        body = re.sub(r'<a href="([\w-]+\.md)">\1</a>',
+                      lambda m: f'<a href="{m[1]}">{self.pages[m[1]].label if m[1] in self.pages else m[1]}</a>', body)
         body = re.sub(r'href="([^"]+)"', lambda m: f'href="{self._target(m[1], page)}"', body)
         body = re.sub(r"<table>(.*?)</table>", r'<div class="scroll"><table>\1</table></div>', body, flags=re.S)
         body = re.sub(r'<h([234]) id="([^"]+)">(.*?)</h\1>',
@@ -112,14 +115,16 @@ class Renderer:
         """A public name, a header or a command in running text becomes a link."""
         if match[1] is None:  # it is in a link already
             return match[0]
-        text = html.unescape(match[1])
+        # In a table GitHub wants a bar escaped, also in code. Short code is not broken at its hyphens.
+        text = html.unescape(match[1]).replace("\\|", "|")
+        shown = f'<code{" class=short" if len(text) <= 30 else ""}>{html.escape(text, quote=False)}</code>'
         name = re.match(r"^(?:include/)?snarm/(\w+\.h)$", text)
         if name and name[1] in self.header_names:
-            return f'<a class="ref" href="../include/snarm/{name[1]}">{match[0]}</a>'
+            return f'<a class="ref" href="../include/snarm/{name[1]}">{shown}</a>'
         name = re.match(r"^((?:snarm|SNARM)_\w+)(?:\.\w+|\(\))?$", text)
         if name and name[1] in self.symbols:
-            return f'<a class="ref" href="{self.link(name[1])}">{match[0]}</a>'
-        return match[0]
+            return f'<a class="ref" href="{self.link(name[1])}">{shown}</a>'
+        return shown
 
     def _target(self, target, page):
         """Where a link of the source leads in the built pages."""
