@@ -3,7 +3,8 @@ command, those behind it the C++ compiler's, if there is one.
 
 A block of C is a whole file if it includes a header or says so (```c example=file); else it is put into a function whose arguments are what examples
 take for granted (detector, image, camera_buffer, ...). ```c skip=REASON is not compiled; there may be few of these. Blocks of Python and
-JSON must be such; those of C++ need one of the C++ headers.
+JSON must be such; those of C++ need one of the C++ headers. The examples in the headers' own comments are compiled too: there "..." stands for
+what the program does, and "for each test image:" for a loop.
 """
 import glob
 import json
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 
-from documents import ROOT, finish, read_all
+from documents import ROOT, Block, finish, read_all
 
 SKIPS_ALLOWED = 3
 C_FRAME = """#include <snarm/snarm.h>
@@ -37,6 +38,13 @@ C_FLAGS = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-Wno-unused", "-fsyntax-o
 CPP_FLAGS = ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-Wno-unused", "-fsyntax-only"]
 
 
+# What the examples of a header take for granted beyond that.
+OF_HEADERS = {
+    "metrics.h": "snarm_pixel_metrics_result result = {0}; const uint8_t *mask = NULL; int32_t width = 1, height = 1;",
+    "report.h": "snarm_report_sample sample = {0}; snarm_detector_info info = {0}; snarm_pixel_metrics *pixels = NULL;",
+}
+
+
 def compile_with(command, flags, suffix, source):
     """What the compiler says against the source; "" for nothing."""
     with tempfile.NamedTemporaryFile("w", suffix=suffix, encoding="utf-8") as file:
@@ -58,6 +66,21 @@ def check_c(command, block, name):
         frame = C_FRAME
     code = block.code if frame != C_FRAME else re.sub(r"^#include[^\n]*", "", block.code, flags=re.M)
     return compile_with(command, C_FLAGS, ".c", frame % (block.line + 1, name, code))
+
+
+def header_examples():
+    """(name, Block) of each example in a header's comments."""
+    import headers
+
+    for header in headers.read_all(ROOT):
+        comments = [(1, header.intro)] + [(entry.line, entry.comment) for entry in header.entries]
+        for line, blocks in comments:
+            for part in blocks:
+                if part.kind == "code" and ";" in part.content:
+                    code = re.sub(r"for each [\w ]+:", "for (int each = 0; each < 2; each++)", part.content)
+                    code = re.sub(r"(?<=\)) \.\.\.$", " return 1;", code, flags=re.M)
+                    code = re.sub(r"^(\s*)\.\.\.$", r"\1;", code, flags=re.M)
+                    yield f"include/snarm/{header.name}", Block(line, "c", "", OF_HEADERS.get(header.name, "") + "\n" + code)
 
 
 def check_cpp(command, block, name):
@@ -115,9 +138,14 @@ def main():
             counts[kind] = counts.get(kind, 0) + 1
             if found:
                 problems.append(f"{document.name}:{block.line}: does not compile:\n{found}")
+    for name, block in header_examples():
+        counts["in headers"] = counts.get("in headers", 0) + 1
+        found = check_c(c_command, block, name)
+        if found:
+            problems.append(f"{name}:{block.line}: the example does not compile:\n{found}")
     if len(skipped) > SKIPS_ALLOWED:
         problems.append(f"{len(skipped)} blocks are left out, more than {SKIPS_ALLOWED}: {', '.join(skipped)}")
-    if not counts.get("c"):
+    if not counts.get("c") or not counts.get("in headers"):
         problems.append("no block of C was found")
     finish(problems, "compiled: " + ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())) + f"; {len(skipped)} left out")
 

@@ -113,7 +113,7 @@ def check_names(pages):
         names = {name for name in functions if re.search(rf"\b{name}\(", code)}
         names |= set(re.findall(r"^\s*#\s*define (SNARM_\w+?)(?<!_H)\b", code, re.M))
         names |= set(re.findall(r"^\}\s*(snarm_\w+);", code, re.M)) | set(re.findall(r"^typedef struct \w+ (snarm_\w+);", code, re.M))
-        names |= set(re.findall(r"\b(SNARM_\w+)\s*=", code)) | set(re.findall(r"^typedef .*\(\*(snarm_\w+)\)", code, re.M))
+        names |= set(re.findall(r"^static inline [^(;{]*?\b(snarm_\w+)\(", code, re.M)) | set(re.findall(r"\b(SNARM_\w+)\s*=", code)) | set(re.findall(r"^typedef .*\(\*(snarm_\w+)\)", code, re.M))
         page = pages.get(f"api/{header}.html")
         for name in sorted(names):
             counts["names"] += 1
