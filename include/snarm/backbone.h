@@ -18,8 +18,10 @@
 extern "C" {
 #endif
 
+/* A network prepared for one input size. Immutable: any number of threads may use one at the same time. */
 typedef struct snarm_backbone snarm_backbone;
 
+/* Most layers that may be chosen. */
 enum { SNARM_LAYERS_MAX = 64 };
 
 /* Initialise with snarm_backbone_options_init; zero means default. */
@@ -61,9 +63,9 @@ typedef struct snarm_backbone_info {
     int32_t grid_width, grid_height; /* patches: width / 8 and height / 8, rounded down */
     int32_t channels;                /* C */
     int32_t pooled;                  /* 1: channels were mean-pooled to C, 0: C is the sum of the groups' */
-    int32_t layer_count;
-    int32_t layers[SNARM_LAYERS_MAX];
-    int32_t groups, neighbourhood, threads;
+    int32_t layer_count;             /* layers used */
+    int32_t layers[SNARM_LAYERS_MAX]; /* which, ascending, layer_count of them */
+    int32_t groups, neighbourhood, threads; /* as in snarm_backbone_options, defaults filled in */
     float mean[3], std[3]; /* of the input, red green blue, for samples in 0..1 */
 } snarm_backbone_info;
 SNARM_API snarm_status snarm_backbone_get_info(const snarm_backbone *backbone, snarm_backbone_info *info);

@@ -8,8 +8,11 @@
 extern "C" {
 #endif
 
+/* A set of feature vectors that can be searched. Immutable but for snarm_bank_tune: any number of threads may search one at the same
+ * time. */
 typedef struct snarm_bank snarm_bank;
 
+/* Most neighbours that may be asked for. */
 enum { SNARM_NEIGHBOURS_MAX = 64 };
 
 /* Initialise with snarm_bank_options_init; zero means default. */

@@ -58,11 +58,13 @@ typedef enum snarm_layout {
                                                             a category without ground_truth has no masks */
 } snarm_layout;
 
+/* What an image of a data set is for. Values are fixed. */
 typedef enum snarm_split {
     SNARM_SPLIT_TRAIN = 0, /* normal images */
     SNARM_SPLIT_TEST = 1   /* normal and defective images */
 } snarm_split;
 
+/* The listing of a data set. Immutable: any number of threads may read one at the same time. */
 typedef struct snarm_dataset snarm_dataset;
 
 /* Initialise with snarm_dataset_options_init; zero means default. */

@@ -12,7 +12,7 @@ extern "C" {
 /* A point of space for every pixel. Zero the structure first. */
 typedef struct snarm_depth {
     float *points;  /* height * width * 3: x, y, z of each pixel, rows from the top, without gaps; the
-                       library's,  but may be written to */
+                       library's, but may be written to */
     int32_t width;  /* pixels */
     int32_t height; /* pixels */
 } snarm_depth;
@@ -29,9 +29,10 @@ static inline int snarm_depth_is_hole(const float point[3]) {
  * strips or tiles, channels together or in planes of their own, classic or BigTIFF, either byte order,
  * uncompressed or packed with LZW, deflate, PackBits, LZMA, Zstandard or LERC, as far as the installed
  * libtiff has these. The values are given as they are in the file, holes included, in the file's unit (MVTec
- * 3D-AD: millimetres). Of several pictures in a file the first is read. out      filled on success: released
- * with snarm_depth_release; zeroed on failure path     file name, as fopen takes it; a regular file of at
- * most 1 GiB options  max_pixels and max_side as for pictures (a point takes 12 bytes); NULL for defaults
+ * 3D-AD: millimetres). Of several pictures in a file the first is read.
+ *   out      filled on success: released with snarm_depth_release; zeroed on failure
+ *   path     file name, as fopen takes it; a regular file of at most 1 GiB
+ *   options  max_pixels and max_side as for pictures (a point takes 12 bytes); NULL for defaults
  * SNARM_ERROR_IO (cannot be read, or is a folder, pipe or device), _FORMAT (no TIFF file, broken or cut),
  * _UNSUPPORTED (other channels or numbers, over a limit, or a library built without libtiff), _ARGUMENT,
  * _MEMORY. Any number of threads may load at the same time. */

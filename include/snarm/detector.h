@@ -26,6 +26,7 @@
 extern "C" {
 #endif
 
+/* A backbone, a bank, perhaps a scorer, and a threshold. Immutable: any number of threads may use one at the same time. */
 typedef struct snarm_detector snarm_detector;
 
 /* Where fitting gets its pictures from, each possibly more than once and in any order, on the calling thread. */
@@ -62,7 +63,7 @@ typedef struct snarm_fit_options {
     int32_t resize_width, resize_height; /* pictures are resized to this, then cropped to width x height in the centre;
                                             default: width and height, nothing is cut off. One given alone is used for both */
     int32_t layers[SNARM_LAYERS_MAX];    /* as in snarm_backbone_options */
-    int32_t layer_count;
+    int32_t layer_count;    /* as in snarm_backbone_options */
     int32_t groups;         /* as in snarm_backbone_options */
     int32_t channels;       /* as in snarm_backbone_options; default 512 with scorer_path and for a ViT, -1 (no pooling) for a CNN */
     int32_t neighbourhood;  /* as in snarm_backbone_options */
@@ -171,12 +172,12 @@ typedef struct snarm_detector_info {
     snarm_preprocess preprocess;  /* width and height are the map's; with tiles those of the canvas, larger than backbone's */
     size_t bank_count;            /* M */
     int32_t image_count;          /* good pictures it learnt from */
-    int32_t neighbours;
-    int32_t has_scorer;
-    double smoothing, false_alarm_rate;
+    int32_t neighbours;           /* k */
+    int32_t has_scorer;           /* 1: the map is a scorer's, 0: it is that of distances */
+    double smoothing, false_alarm_rate; /* as in snarm_fit_options; smoothing 0: none */
     float threshold, score_low; /* score_low: the smallest leave-one-out score, where normalized is 0 */
-    uint64_t seed;
-    int32_t threads;
+    uint64_t seed;                /* of the fit */
+    int32_t threads;              /* that an inspection uses */
     int32_t format_version;       /* of the model file */
     const char *library_version;  /* that fitted it */
     float map_threshold;          /* of the map's values; threshold is that of scores */

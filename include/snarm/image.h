@@ -46,10 +46,11 @@ SNARM_API void snarm_image_options_init(snarm_image_options *options);
  * without gaps. 16-bit samples keep their high byte; alpha and transparent colours are dropped, as the
  * field's training pipelines do; CMYK is taken to be stored inverted, as Adobe's programs write it. Colour
  * profiles are not applied. A file that is cut anywhere, or seen to be damaged in its picture is refused,
- * never filled up with grey; malformed EXIF notes alone leave the picture as stored. out      filled on
- * success: released with snarm_image_release; zeroed on failure path     file name, as fopen takes it; a
- * regular file of at most 1 GiB options  NULL for defaults SNARM_ERROR_IO (cannot be read, or is a folder,
- * pipe or device), _FORMAT (empty, broken, cut, or no picture), _UNSUPPORTED (over a limit; or TIFF, GIF,
+ * never filled up with grey; malformed EXIF notes alone leave the picture as stored.
+ *   out      filled on success: released with snarm_image_release; zeroed on failure
+ *   path     file name, as fopen takes it; a regular file of at most 1 GiB
+ *   options  NULL for defaults
+ * SNARM_ERROR_IO (cannot be read, or is a folder, pipe or device), _FORMAT (empty, broken, cut, or no picture), _UNSUPPORTED (over a limit; or TIFF, GIF,
  * WebP and the like, other kinds of BMP, 12-bit JPEG), _ARGUMENT, _MEMORY. */
 SNARM_API snarm_status snarm_image_load(snarm_image *out, const char *path,
                                         const snarm_image_options *options);
@@ -65,7 +66,7 @@ SNARM_API snarm_status snarm_image_decode(snarm_image *out, const void *bytes, s
 SNARM_API void snarm_image_release(snarm_image *image);
 
 /* Writes the picture as an 8-bit PNG file, grey or RGB; alpha is dropped. The file is written under a
- * temporary name in the same folder, put on the disk and renamed: at any moment path names the old file or
+ * temporary name in the same folder and renamed: at any moment path names the old file or
  * the whole new one, and a failure leaves nothing behind.
  *   image  the caller's
  *   path   a new name, or a regular file, which is replaced

@@ -9,9 +9,9 @@ extern "C" {
 #endif
 
 /* Mean over maps of sigmoid(logits brought to width x height, bilinear with aligned corners).
- *   logits  (maps, grid_height, grid_width) floats
- *   map     (height, width) floats in 0..1, not smoothed
- *   threads 0: snarm_default_threads() */
+ *   logits   (maps, grid_height, grid_width) floats
+ *   map      (height, width) floats in 0..1, not smoothed
+ *   threads  0: snarm_default_threads(); 0..64 */
 SNARM_API snarm_status snarm_map_from_logits(const float *logits, int32_t maps, int32_t grid_width, int32_t grid_height,
                                              int32_t width, int32_t height, int32_t threads, float *map);
 

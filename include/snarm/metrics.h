@@ -58,7 +58,7 @@ typedef struct snarm_curve_point {
 typedef struct snarm_curve {
     snarm_curve_point *points; /* thresholds falling, from infinity to the lowest score; the library's */
     size_t count;              /* 0 where there is only one kind of label, and no curve */
-    uint64_t positives, negatives;
+    uint64_t positives, negatives; /* scores labelled anomalous, and normal */
 } snarm_curve;
 
 /* The curves of a list of scores.

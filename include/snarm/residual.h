@@ -2,12 +2,12 @@
  * image itself look normal (navigator, reference set), and how far each patch is from those (intra-residual).
  *
  * With f_i the feature of patch i, C channels, N patches:
- *   inter     r_i = mean of the k nearest bank vectors - f_i
- *   phi(r)    concatenate |r| and r^2 (2C values), average neighbouring pairs -> C values
- *   navigator u_i = sigmoid(w . phi(r_i) + b),  waypoint s_i = u_i + mean over channels of phi(r_i)
- *   reference the round(ratio * N) patches (half to even) of smallest s; ties to the earlier patch. The others are "hard".
- *   intra     q_i = f_nn - f_i, nn the nearest reference patch other than i itself
- *   hybrid    h_i = [phi(r_i), phi(q_i)], 2C values
+ *   inter      r_i = mean of the k nearest bank vectors - f_i
+ *   phi(r)     concatenate |r| and r^2 (2C values), average neighbouring pairs -> C values
+ *   navigator  u_i = sigmoid(w . phi(r_i) + b),  waypoint s_i = u_i + mean over channels of phi(r_i)
+ *   reference  the round(ratio * N) patches (half to even) of smallest s; ties to the earlier patch. The others are "hard"
+ *   intra      q_i = f_nn - f_i, nn the nearest reference patch other than i itself
+ *   hybrid     h_i = [phi(r_i), phi(q_i)], 2C values
  */
 #ifndef SNARM_RESIDUAL_H
 #define SNARM_RESIDUAL_H
@@ -19,6 +19,7 @@
 extern "C" {
 #endif
 
+/* A residual engine for one grid. Immutable: any number of threads may use one at the same time. */
 typedef struct snarm_residual snarm_residual;
 
 /* Initialise with snarm_residual_options_init; zero means default. */
@@ -33,7 +34,10 @@ typedef struct snarm_residual_options {
 } snarm_residual_options;
 SNARM_API void snarm_residual_options_init(snarm_residual_options *options);
 
-/*   weight, bias  the navigator's: C floats and one, copied; from snarm_scorer_navigator */
+/* An engine with a navigator's weights.
+ *   out           the handle; NULL on failure; destroyed with snarm_residual_destroy
+ *   weight, bias  the navigator's: C floats and one, copied; from snarm_scorer_navigator
+ *   options       not NULL: patches and channels are required */
 SNARM_API snarm_status snarm_residual_create(snarm_residual **out, const float *weight, float bias,
                                              const snarm_residual_options *options);
 SNARM_API void snarm_residual_destroy(snarm_residual *engine);

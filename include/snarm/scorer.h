@@ -13,6 +13,7 @@
 extern "C" {
 #endif
 
+/* A scorer prepared for one grid. Immutable: any number of threads may use one at the same time. */
 typedef struct snarm_scorer snarm_scorer;
 
 /* Initialise with snarm_scorer_options_init; zero means default. */
@@ -30,15 +31,15 @@ SNARM_API void snarm_scorer_options_init(snarm_scorer_options *options);
 SNARM_API snarm_status snarm_scorer_create(snarm_scorer **out, const char *path, const snarm_scorer_options *options);
 SNARM_API void snarm_scorer_destroy(snarm_scorer *scorer);
 
-/* Initialise struct_size. */
+/* What the handle is. Set struct_size before the call. */
 typedef struct snarm_scorer_info {
     size_t struct_size;
-    int32_t grid_width, grid_height;
+    int32_t grid_width, grid_height; /* patches */
     int32_t channels;       /* C of the features: the hybrid residual has 2C */
     int32_t embedding;      /* D, channels inside the Mamba blocks */
-    int32_t branches, scans, depth;
+    int32_t branches, scans, depth; /* atrous rates; scan orders, 4; Mamba blocks of a branch */
     int32_t maps;           /* logit maps: branches * scans */
-    double reference_ratio;
+    double reference_ratio; /* rho */
     double residual_scale;  /* with which the residuals it was trained on were scaled: snarm_residual_options.scale; 1 for files that
                                do not say */
     int32_t neighbours;     /* k of those residuals; 0 for files that do not say */

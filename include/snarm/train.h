@@ -15,6 +15,7 @@
 extern "C" {
 #endif
 
+/* Most samples a step. */
 enum { SNARM_TRAIN_BATCH_MAX = 64 };
 
 /* How a training goes, and how it went. The layout is fixed: later values will come in structures of their own. Values not
@@ -27,7 +28,7 @@ typedef struct snarm_train_report {
     double best_pixel_ap;   /* that of the kept weights */
     double untrained_pixel_ap; /* that of the map of distances */
     double image_auroc, untrained_image_auroc; /* of the held-out samples: of the kept weights; of the distances */
-    double seconds, seconds_left;
+    double seconds, seconds_left; /* since the training began; to its end, estimated */
     int32_t cancelled;      /* 1: ended early because progress asked for it */
 } snarm_train_report;
 
