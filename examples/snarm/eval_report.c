@@ -35,13 +35,30 @@ static char *name_of(const char *key) {
     return name;
 }
 
+/* A fact's value for people: sizes as 224 x 224, lists without brackets, numbers without a point that says nothing. */
+static char *value_of(const char *key, const json_t *fact) {
+    if (json_is_boolean(fact))
+        return format_text("%s", json_is_true(fact) ? "yes" : "no");
+    if (json_is_real(fact))
+        return format_text("%.7g", json_real_value(fact));
+    if (!json_is_array(fact))
+        return fact_text(fact);
+    const bool is_layers = strcmp(key, "layers") == 0;
+    char *text = format_text("%s", "");
+    for (size_t i = 0; i < json_array_size(fact); i++) {
+        char *before = text, *item = fact_text(json_array_get(fact, i));
+        text = format_text("%s%s%s", before, i == 0 ? "" : is_layers ? ", " : " x ", item);
+        free(item);
+        free(before);
+    }
+    return text;
+}
+
 static snarm_status add_facts(snarm_report *report, const json_t *facts) {
     snarm_status status = SNARM_OK;
     for (void *at = json_object_iter((json_t *)(uintptr_t)facts); at != NULL && status == SNARM_OK;
          at = json_object_iter_next((json_t *)(uintptr_t)facts, at)) {
-        char *name = name_of(json_object_iter_key(at));
-        const json_t *fact = json_object_iter_value(at);
-        char *value = json_is_boolean(fact) ? format_text("%s", json_is_true(fact) ? "yes" : "no") : fact_text(fact);
+        char *name = name_of(json_object_iter_key(at)), *value = value_of(json_object_iter_key(at), json_object_iter_value(at));
         const bool unknown = strcmp(value, "-") == 0 || strcmp(value, "null") == 0;
         status = snarm_report_add_fact(report, name, unknown ? "not known" : value);
         free(value);
