@@ -6,12 +6,8 @@ static const struct {
     const char *name;
     snarm_layout layout;
 } layouts[] = {
-    {"auto", SNARM_LAYOUT_AUTO},
-    {"mvtec", SNARM_LAYOUT_MVTEC},
-    {"visa", SNARM_LAYOUT_VISA},
-    {"mvtec3d", SNARM_LAYOUT_MVTEC3D},
-    {"btad", SNARM_LAYOUT_BTAD},
-    {"folders", SNARM_LAYOUT_FOLDERS},
+    {"auto", SNARM_LAYOUT_AUTO},       {"mvtec", SNARM_LAYOUT_MVTEC}, {"visa", SNARM_LAYOUT_VISA},
+    {"mvtec3d", SNARM_LAYOUT_MVTEC3D}, {"btad", SNARM_LAYOUT_BTAD},   {"folders", SNARM_LAYOUT_FOLDERS},
 };
 enum { LAYOUTS = sizeof layouts / sizeof *layouts };
 #define LAYOUT_NAMES "auto|mvtec|visa|mvtec3d|btad|folders"
