@@ -528,6 +528,42 @@ class Watch(WatchCase):
         self.assertIn("drift cannot be seen: the model knows 5 scores", self.errors())
         self.stop()
 
+    def test_drift_reference(self):
+        """Against a file's scores: the same parts drift or do not, as the file has it."""
+        good = sorted(os.listdir(Shared.good))
+        odd, usual = self.path("odd.jsonl"), self.path("usual.jsonl")
+        shutil.copytree(Shared.good, self.path("good"))
+        for i in range(15):
+            shutil.copy(Shared.odd, self.path(f"odd{i:02}.png"))
+        lines = self.run_well("inspect", "--model", Shared.model, "--format", "json", *(self.path(f"odd{i:02}.png") for i in range(15)))
+        sample.write(odd, lines.encode())
+        lines = self.run_well("inspect", "--model", Shared.model, "--format", "json", *[self.path("good")] * 3)
+        sample.write(usual, lines.encode() + b'{"warning":"drift","z":4}\n{"file":"x","score":null,"error":"broken"}\n')
+        for i in range(15):
+            shutil.copy(Shared.odd, os.path.join(self.line, f"{i:02}.png"))
+        for reference, drifts in (odd, 0), (usual, 1):
+            self.start("--log", self.path("log of " + os.path.basename(reference)), "--drift-window", "15", "--drift-reference", reference)
+            self.assertTrue(wait_for(lambda: len(self.paths()) == 15 and len(self.output()) == 15 + drifts), self.output())
+            time.sleep(0.3)
+            self.assertEqual([line["warning"] for line in self.output()[15:]], ["drift"] * drifts)
+            self.stop()
+        for content, words in [
+            (b"", ["no score"]),
+            (b'{"warning":"drift"}\n', ["no score"]),
+            (b'{"score":1,"error":null}\nscore\n', ["line 2"]),
+            (b'{"score":1}\n', ["line 1"]),
+            (b'{"score":1e60,"error":null}\n', ["line 1"]),
+        ]:
+            with self.subTest(content):
+                sample.write(odd, content)
+                self.start("--drift-reference", odd)
+                self.assert_ends(3, "odd.jsonl", *words)
+        self.start("--drift-reference", self.path("none"))
+        self.assert_ends(3, "none")
+        self.assert_fails(2, ["--drift-reference", "--drift-window"], "inspect", "--model", Shared.model, "--watch", self.line,
+                          "--drift-reference", odd, "--drift-window", "0")
+        self.assert_fails(2, ["--drift-", "--watch"], "inspect", "--model", Shared.model, "--drift-reference", odd, good[0])
+
     def test_wrong_options(self):
         base = ["inspect", "--model", Shared.model]
         watch = [*base, "--watch", self.line]
