@@ -47,7 +47,8 @@ static int check_watch(const inspect_arguments *a) {
         return fail(EXIT_USAGE,
                     "inspect: --drift-window is '1', expected 0 or a whole number from 2 to 10000");
     if (a->watch.drift_window == 0 && a->watch.reference != NULL)
-        return fail(EXIT_USAGE, "inspect: --drift-reference is '%s', but --drift-window is 0", a->watch.reference);
+        return fail(EXIT_USAGE, "inspect: --drift-reference is '%s', but --drift-window is 0",
+                    a->watch.reference);
     return CONTINUE;
 }
 

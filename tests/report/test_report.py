@@ -223,8 +223,8 @@ def scroll_to(page, selector):
 
 
 def views(page, name):
-    for part, selector in ("top", "h1"), ("threshold", "#threshold-title"), ("pictures", "#pictures-title"), ("curves", "#curves-title"), ("model", "#model-title"):
-        scroll_to(page, selector)
+    for part in "top", "threshold", "pictures", "curves", "model":
+        scroll_to(page, "h1" if part == "top" else f"#{part}-title")
         look(page, f"{name}-{part}")
     page.run("document.querySelector('.tile').click()")
     look(page, name + "-viewer")
