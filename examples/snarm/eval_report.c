@@ -20,12 +20,10 @@ static void add_time(json_t *facts) {
 
 /* A fact's name for people: what snarm info calls it, unless that says too little on a page of its own. */
 static char *name_of(const char *key) {
-    static const char *const names[][2] = {{"images", "pictures learnt from"},
-                                           {"bank", "patches in the bank"},
-                                           {"architecture", "backbone"},
-                                           {"licence", "licence of the weights"},
-                                           {"fitted_by", "fitted by libsnarm"},
-                                           {"format_version", "version of the model file"}};
+    static const char *const names[][2] = {
+        {"images", "pictures learnt from"},  {"bank", "patches in the bank"},
+        {"architecture", "backbone"},        {"licence", "licence of the weights"},
+        {"fitted_by", "fitted by libsnarm"}, {"format_version", "version of the model file"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i][0], key) == 0)
             return format_text("%s", names[i][1]);
@@ -35,13 +33,32 @@ static char *name_of(const char *key) {
     return name;
 }
 
+/* A fact's value for people: sizes as 224 x 224, lists without brackets, numbers without a point that says
+ * nothing. */
+static char *value_of(const char *key, const json_t *fact) {
+    if (json_is_boolean(fact))
+        return format_text("%s", json_is_true(fact) ? "yes" : "no");
+    if (json_is_real(fact))
+        return format_text("%.7g", json_real_value(fact));
+    if (!json_is_array(fact))
+        return fact_text(fact);
+    const bool is_layers = strcmp(key, "layers") == 0;
+    char *text = format_text("%s", "");
+    for (size_t i = 0; i < json_array_size(fact); i++) {
+        char *before = text, *item = fact_text(json_array_get(fact, i));
+        text = format_text("%s%s%s", before, i == 0 ? "" : is_layers ? ", " : " x ", item);
+        free(item);
+        free(before);
+    }
+    return text;
+}
+
 static snarm_status add_facts(snarm_report *report, const json_t *facts) {
     snarm_status status = SNARM_OK;
     for (void *at = json_object_iter((json_t *)(uintptr_t)facts); at != NULL && status == SNARM_OK;
          at = json_object_iter_next((json_t *)(uintptr_t)facts, at)) {
-        char *name = name_of(json_object_iter_key(at));
-        const json_t *fact = json_object_iter_value(at);
-        char *value = json_is_boolean(fact) ? format_text("%s", json_is_true(fact) ? "yes" : "no") : fact_text(fact);
+        char *name = name_of(json_object_iter_key(at)),
+             *value = value_of(json_object_iter_key(at), json_object_iter_value(at));
         const bool unknown = strcmp(value, "-") == 0 || strcmp(value, "null") == 0;
         status = snarm_report_add_fact(report, name, unknown ? "not known" : value);
         free(value);
@@ -61,8 +78,8 @@ static char *base_name(const char *path) {
     return name;
 }
 
-int eval_report_start(snarm_report **out, const snarm_detector *detector, const char *model, const char *dataset,
-                      bool full_resolution) {
+int eval_report_start(snarm_report **out, const snarm_detector *detector, const char *model,
+                      const char *dataset, bool full_resolution) {
     *out = NULL;
     json_t *facts = must_have(json_object());
     json_add(facts, "model file", json_text(model));
@@ -123,7 +140,8 @@ snarm_status eval_report_add(snarm_report *report, const snarm_detector *detecto
                                  .anomalous = sample->anomalous};
     snarm_image mask = {.pixels = NULL};
     float *whole = must_have(malloc((size_t)shown.map_width * (size_t)shown.map_height * sizeof *whole));
-    snarm_status status = snarm_detector_map_to_image(detector, map, shown.map_width, shown.map_height, whole);
+    snarm_status status =
+        snarm_detector_map_to_image(detector, map, shown.map_width, shown.map_height, whole);
     if (status == SNARM_OK && sample->mask != NULL)
         status = snarm_mask_load_full(&mask, sample->mask);
     if (status == SNARM_OK) {

@@ -46,6 +46,9 @@ static int check_watch(const inspect_arguments *a) {
     if (a->watch.drift_window == 1)
         return fail(EXIT_USAGE,
                     "inspect: --drift-window is '1', expected 0 or a whole number from 2 to 10000");
+    if (a->watch.drift_window == 0 && a->watch.reference != NULL)
+        return fail(EXIT_USAGE, "inspect: --drift-reference is '%s', but --drift-window is 0",
+                    a->watch.reference);
     return CONTINUE;
 }
 
@@ -108,6 +111,12 @@ static int parse(inspect_arguments *a, int argc, char **argv) {
          .value = "N",
          .help = "recent scores that are compared with those of the fit; 0: none; default 50",
          .maximum = 10000,
+         .given = &a->watch_given},
+        {.name = "drift-reference",
+         .kind = OPTION_TEXT,
+         .target = &a->watch.reference,
+         .value = "FILE",
+         .help = "lines of inspect --format json on good parts: compare with their scores, not the fit's",
          .given = &a->watch_given},
         {.name = "drift-limit",
          .kind = OPTION_NUMBER,

@@ -6,28 +6,29 @@ static const struct {
     const char *name;
     snarm_layout layout;
 } layouts[] = {
-    {"auto", SNARM_LAYOUT_AUTO},
-    {"mvtec", SNARM_LAYOUT_MVTEC},
-    {"visa", SNARM_LAYOUT_VISA},
-    {"mvtec3d", SNARM_LAYOUT_MVTEC3D},
-    {"btad", SNARM_LAYOUT_BTAD},
-    {"folders", SNARM_LAYOUT_FOLDERS},
+    {"auto", SNARM_LAYOUT_AUTO},       {"mvtec", SNARM_LAYOUT_MVTEC}, {"visa", SNARM_LAYOUT_VISA},
+    {"mvtec3d", SNARM_LAYOUT_MVTEC3D}, {"btad", SNARM_LAYOUT_BTAD},   {"folders", SNARM_LAYOUT_FOLDERS},
 };
+enum { LAYOUTS = sizeof layouts / sizeof *layouts };
+#define LAYOUT_NAMES "auto|mvtec|visa|mvtec3d|btad|folders"
 
 option layout_option(const char **target) {
     return (option){.name = "layout",
                     .kind = OPTION_CHOICE,
                     .target = (void *)target,
-                    .choices = "auto|mvtec|visa|mvtec3d|btad|folders",
+                    .choices = LAYOUT_NAMES,
                     .help = "of the folders; default auto"};
 }
 
 int open_dataset(snarm_dataset **out, const char *path, const char *layout) {
     snarm_dataset_options how;
     snarm_dataset_options_init(&how);
-    for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++)
-        if (strcmp(layouts[i].name, layout) == 0)
-            how.layout = (int32_t)layouts[i].layout;
+    size_t i = 0;
+    while (i < LAYOUTS && strcmp(layouts[i].name, layout) != 0)
+        i++;
+    if (i == LAYOUTS)
+        return fail(EXIT_USAGE, "%s: --layout is '%s', expected %s", path, layout, LAYOUT_NAMES);
+    how.layout = (int32_t)layouts[i].layout;
     return snarm_dataset_open(out, path, &how) == SNARM_OK ? CONTINUE : fail_library(EXIT_INPUT);
 }
 

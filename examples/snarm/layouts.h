@@ -9,7 +9,8 @@
 /* The entry --layout of a command's table; *target, "auto" before parsing, becomes a layout's name. */
 option layout_option(const char **target);
 
-/* Opens the data set in a layout that layout_option has accepted; CONTINUE, or EXIT_INPUT with a line on stderr. */
+/* Opens the data set in a layout that layout_option has accepted; CONTINUE, or EXIT_INPUT with a line on
+ * stderr. */
 int open_dataset(snarm_dataset **out, const char *path, const char *layout);
 
 /* EXIT_INPUT with a line on stderr if one of the names is no category of the set at path, else CONTINUE. */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 const char *table_value_key(size_t value) {
-    return value < METRICS                     ? evaluation_metrics[value].key
+    return value < METRICS                    ? evaluation_metrics[value].key
            : value == TABLE_SECONDS_PER_IMAGE ? "seconds_per_image"
                                               : "fit_seconds";
 }
@@ -52,9 +52,12 @@ static const struct {
     size_t value;
     int percent, decimals;
 } columns[] = {
-    {"image AUROC", METRIC_IMAGE_AUROC, 1, 1}, {"pixel AUROC", METRIC_PIXEL_AUROC, 1, 1},
-    {"PRO", METRIC_AUPRO, 1, 1},               {"AP", METRIC_PIXEL_AP, 1, 1},
-    {"s/image", TABLE_SECONDS_PER_IMAGE, 0, 3}, {"fit s", TABLE_FIT_SECONDS, 0, 1},
+    {"image AUROC", METRIC_IMAGE_AUROC, 1, 1},
+    {"pixel AUROC", METRIC_PIXEL_AUROC, 1, 1},
+    {"PRO", METRIC_AUPRO, 1, 1},
+    {"AP", METRIC_PIXEL_AP, 1, 1},
+    {"s/image", TABLE_SECONDS_PER_IMAGE, 0, 3},
+    {"fit s", TABLE_FIT_SECONDS, 0, 1},
 };
 enum { COLUMNS = sizeof columns / sizeof *columns, CELL_MAX = 64 };
 
@@ -62,7 +65,8 @@ static void format_number(char text[CELL_MAX], size_t column, double value, cons
     if (isnan(value))
         snprintf(text, CELL_MAX, "%s", none);
     else
-        snprintf(text, CELL_MAX, "%.*f", columns[column].decimals, columns[column].percent ? 100 * value : value);
+        snprintf(text, CELL_MAX, "%.*f", columns[column].decimals,
+                 columns[column].percent ? 100 * value : value);
 }
 
 /* A name as one line of valid UTF-8; the caller's to free. */

@@ -6,8 +6,8 @@
 
 #include <stdio.h>
 
-/* What is known of one category in one run: the metrics in their order, then two times. Shares of 1 and seconds; NaN:
- * nothing to tell. */
+/* What is known of one category in one run: the metrics in their order, then two times. Shares of 1 and
+ * seconds; NaN: nothing to tell. */
 enum { TABLE_SECONDS_PER_IMAGE = METRICS, TABLE_FIT_SECONDS, TABLE_VALUES };
 /* Its name in JSON. */
 const char *table_value_key(size_t value);
@@ -17,8 +17,8 @@ typedef struct table_summary {
     double spread; /* sample standard deviation over the seeds; NaN for fewer than two */
 } table_summary;
 
-/* Mean and spread over the seeds of every category, and of the means over the categories behind them. Values that are NaN
- * are left out of both.
+/* Mean and spread over the seeds of every category, and of the means over the categories behind them. Values
+ * that are NaN are left out of both.
  *   values  (categories, seeds, TABLE_VALUES)
  * Gives (categories + 1, TABLE_VALUES), the caller's to free. */
 table_summary *table_summarise(const double *values, size_t categories, size_t seeds);

@@ -5,6 +5,7 @@
 #include "drift.h"
 #include "journal.h"
 #include "machine.h"
+#include "reference.h"
 #include "targets.h"
 
 #include <errno.h>
@@ -212,17 +213,25 @@ static int check_heatmaps(const watch_options *o) {
 static int start_drift(watcher *w) {
     const watch_options *o = w->options;
     const float *scores;
+    float *own = NULL;
     size_t count;
     if (o->drift_window == 0)
         return CONTINUE;
-    if (snarm_detector_get_scores(w->inspector->detector, &scores, &count) != SNARM_OK)
+    if (o->reference != NULL) {
+        int code = reference_read(o->reference, &own, &count);
+        if (code != CONTINUE)
+            return code;
+        scores = own;
+    } else if (snarm_detector_get_scores(w->inspector->detector, &scores, &count) != SNARM_OK) {
         return fail_library(EXIT_INPUT);
+    }
     w->drift = must_have(drift_create(scores, count, (size_t)o->drift_window, o->drift_limit));
+    free(own);
     if (isinf(drift_limit_of(w->drift)) && !o->quiet)
         fprintf(stderr,
-                "snarm: drift cannot be seen: the model knows %zu scores, too few for any %lld others to be "
+                "snarm: drift cannot be seen: %s knows %zu scores, too few for any %lld others to be "
                 "unlikely\n",
-                count, (long long)o->drift_window);
+                o->reference != NULL ? o->reference : "the model", count, (long long)o->drift_window);
     return CONTINUE;
 }
 

@@ -10,6 +10,7 @@ typedef struct watch_options {
     const char *folder;
     const char *state, *log; /* at most one; neither: a state file in the folder */
     const char *heatmaps;    /* NULL: none */
+    const char *reference;   /* lines with the scores that drift is measured against; NULL: the fit's */
     double poll, settle;     /* seconds; poll 0: the system's notices */
     int64_t drift_window;    /* 0: none */
     double drift_limit;      /* 0: drift_limit() */

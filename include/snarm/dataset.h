@@ -70,7 +70,8 @@ typedef struct snarm_dataset snarm_dataset;
 /* Initialise with snarm_dataset_options_init; zero means default. */
 typedef struct snarm_dataset_options {
     size_t struct_size;
-    int32_t layout;              /* a snarm_layout; default SNARM_LAYOUT_AUTO */
+    int32_t layout;              /* a snarm_layout: categories of other layouts are passed over; default
+                                    SNARM_LAYOUT_AUTO */
     int32_t allow_missing_masks; /* 1: defective test images need no mask file; default 0: they do; 0..1 */
 } snarm_dataset_options;
 SNARM_API void snarm_dataset_options_init(snarm_dataset_options *options);

@@ -21,19 +21,22 @@ SNARM_API snarm_status snarm_map_from_patches(const float *patches, int32_t grid
 
 /* Gaussian smoothing in place, radius 4 sigma rounded, edges mirrored with the edge pixel repeated.
  *   sigma  pixels; 0 does nothing; at most 64; the paper's is 4 */
-SNARM_API snarm_status snarm_map_smooth(float *map, int32_t width, int32_t height, double sigma, int32_t threads);
+SNARM_API snarm_status snarm_map_smooth(float *map, int32_t width, int32_t height, double sigma,
+                                        int32_t threads);
 
-/* The image score: the largest mean of a 16 x 16 window, windows 2 pixels apart from the top left, the first of
- * equals; a side of the map shorter than 16 is the window's side. The paper's score is that of the smoothed map.
+/* The image score: the largest mean of a 16 x 16 window, windows 2 pixels apart from the top left, the first
+ * of equals; a side of the map shorter than 16 is the window's side. The paper's score is that of the
+ * smoothed map.
  *   score  receives the mean
  *   x, y   if not NULL, receive the centre of that window in pixels of the map
  * SNARM_ERROR_ARGUMENT if a value is not finite. */
-SNARM_API snarm_status snarm_map_score(const float *map, int32_t width, int32_t height, float *score, int32_t *x,
-                                       int32_t *y);
+SNARM_API snarm_status snarm_map_score(const float *map, int32_t width, int32_t height, float *score,
+                                       int32_t *x, int32_t *y);
 
-/* The map at another size (that of the camera's picture, say), bilinear with half-pixel centres. dst must not be map. */
-SNARM_API snarm_status snarm_map_resize(const float *map, int32_t width, int32_t height, float *dst, int32_t dst_width,
-                                        int32_t dst_height);
+/* The map at another size (that of the camera's picture, say), bilinear with half-pixel centres. dst must not
+ * be map. */
+SNARM_API snarm_status snarm_map_resize(const float *map, int32_t width, int32_t height, float *dst,
+                                        int32_t dst_width, int32_t dst_height);
 
 #ifdef __cplusplus
 }

@@ -46,15 +46,17 @@ SNARM_API snarm_status snarm_metrics_scores(const float *scores, const uint8_t *
 
 /* What a threshold calls anomalous. */
 typedef struct snarm_curve_point {
-    float threshold;          /* a score that occurs; of the first point: infinity, nothing is called anomalous */
+    float threshold;          /* a score that occurs; of the first point: infinity, nothing is called
+                                 anomalous */
     uint64_t true_positives;  /* anomalous scores at or above it */
     uint64_t false_positives; /* normal scores at or above it */
 } snarm_curve_point;
 
-/* The points of the ROC curve and of the precision-recall curve, which are the same thresholds: with t and f the point's true and
- * false positives, the ROC curve is f / negatives (false positive rate) to t / positives (true positive rate, recall), the other one
- * t / positives (recall) to t / (t + f) (precision, 1 for the first point by definition). The points agree with scikit-learn's
- * roc_curve (drop_intermediate=False) and precision_recall_curve. The layout is fixed. */
+/* The points of the ROC curve and of the precision-recall curve, which are the same thresholds: with t and f
+ * the point's true and false positives, the ROC curve is f / negatives (false positive rate) to t / positives
+ * (true positive rate, recall), the other one t / positives (recall) to t / (t + f) (precision, 1 for the
+ * first point by definition). The points agree with scikit-learn's roc_curve (drop_intermediate=False) and
+ * precision_recall_curve. The layout is fixed. */
 typedef struct snarm_curve {
     snarm_curve_point *points; /* thresholds falling, from infinity to the lowest score; the library's */
     size_t count;              /* 0 where there is only one kind of label, and no curve */
@@ -63,12 +65,14 @@ typedef struct snarm_curve {
 
 /* The curves of a list of scores.
  *   scores, labels, count  as in snarm_metrics_scores
- *   limit  0: a point for each distinct score. Else: no more points than this, 16 or more. Where there would be more, points are left
- *          out, never moved: those which lie nearest, in all of the false positive rate, recall and precision, to one that stays
+ *   limit  0: a point for each distinct score. Else: no more points than this, 16 or more. Where there would
+ *          be more, points are left out, never moved: those which lie nearest, in all of the false positive
+ *          rate, recall and precision, to one that stays
  *   out    released with snarm_curve_release; untouched on failure
- * SNARM_ERROR_ARGUMENT as snarm_metrics_scores, and for a limit of 1..15; SNARM_ERROR_MEMORY. Any number of threads. */
-SNARM_API snarm_status snarm_metrics_curve(const float *scores, const uint8_t *labels, size_t count, size_t limit,
-                                           snarm_curve *out);
+ * SNARM_ERROR_ARGUMENT as snarm_metrics_scores, and for a limit of 1..15; SNARM_ERROR_MEMORY. Any number of
+ * threads. */
+SNARM_API snarm_status snarm_metrics_curve(const float *scores, const uint8_t *labels, size_t count,
+                                           size_t limit, snarm_curve *out);
 
 /* Frees what the library holds in *curve and zeroes the structure. Harmless with NULL. */
 SNARM_API void snarm_curve_release(snarm_curve *curve);
@@ -127,9 +131,9 @@ SNARM_API snarm_status snarm_pixel_metrics_finish(snarm_pixel_metrics *handle,
                                                   snarm_pixel_metrics_result *out);
 
 /* The curves of all pixels that were added so far. More may be added afterwards.
- *   limit  as in snarm_metrics_curve, but 0 gives only the points between which the curves are straight: those of scores that defective
- *          pixels have, those of the lowest normal score above each of them, and the last. A limit of 2,000 leaves nothing out that
- *          could be seen
+ *   limit  as in snarm_metrics_curve, but 0 gives only the points between which the curves are straight:
+ *          those of scores that defective pixels have, those of the lowest normal score above each of them,
+ *          and the last. A limit of 2,000 leaves nothing out that could be seen
  *   out    released with snarm_curve_release; untouched on failure
  * SNARM_ERROR_ARGUMENT for a NULL pointer or a limit of 1..15; SNARM_ERROR_MEMORY. */
 SNARM_API snarm_status snarm_pixel_metrics_curve(snarm_pixel_metrics *handle, size_t limit, snarm_curve *out);

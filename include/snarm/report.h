@@ -1,4 +1,5 @@
-/* libsnarm: results for people: the anomaly map laid over the inspected picture, and a report of an evaluation as one HTML file.
+/* libsnarm: results for people: the anomaly map laid over the inspected picture, and a report of an
+ * evaluation as one HTML file.
  *
  *     snarm_report *report;
  *     snarm_report_options options;
@@ -25,9 +26,11 @@ extern "C" {
 /* Initialise with snarm_heatmap_options_init; zero means default. */
 typedef struct snarm_heatmap_options {
     size_t struct_size;
-    float low, high;    /* map values shown as nothing and as the full colour; default: 0 and twice the threshold */
+    float low, high;    /* map values shown as nothing and as the full colour; default: 0 and twice the
+                           threshold */
     float threshold;    /* the region of values from here up is outlined; 0: no outline */
-    double opacity;     /* of the full colour; default 0.6; 0..1. Small values are more transparent than large ones */
+    double opacity;     /* of the full colour; default 0.6; 0..1. Small values are more transparent than large
+                           ones */
 } snarm_heatmap_options;
 SNARM_API void snarm_heatmap_options_init(snarm_heatmap_options *options);
 
@@ -38,8 +41,9 @@ SNARM_API void snarm_heatmap_options_init(snarm_heatmap_options *options);
 SNARM_API snarm_status snarm_heatmap_render(const snarm_image *image, const float *map,
                                             const snarm_heatmap_options *options, snarm_image *out);
 
-/* A report being collected: pictures with what an inspection said of them and what is true. One thread at a time may use a handle;
- * different handles are independent. Memory: the encoded pictures, about three quarters of the file's size. */
+/* A report being collected: pictures with what an inspection said of them and what is true. One thread at a
+ * time may use a handle; different handles are independent. Memory: the encoded pictures, about three
+ * quarters of the file's size. */
 typedef struct snarm_report snarm_report;
 
 /* Initialise with snarm_report_options_init; zero means default. */
@@ -47,12 +51,12 @@ typedef struct snarm_report_options {
     size_t struct_size;
     const char *title;    /* of the page; default "SNARM report" */
     float threshold;      /* scores from here up are anomalous; finite */
-    float map_threshold;  /* map values from here up are anomalous; maps are coloured from 0 to twice that; default: threshold;
-                             above 0 */
-    int64_t max_bytes;    /* the file becomes no larger: where it would, all pictures are made smaller; default 30,000,000;
-                             100,000..2,000,000,000 */
-    int32_t picture_side; /* longest side of a picture, pixels; maps half of that; smaller ones are not enlarged; default 320;
-                             16..2,048 */
+    float map_threshold;  /* map values from here up are anomalous; maps are coloured from 0 to twice that;
+                             default: threshold; above 0 */
+    int64_t max_bytes;    /* the file becomes no larger: where it would, all pictures are made smaller;
+                             default 30,000,000; 100,000..2,000,000,000 */
+    int32_t picture_side; /* longest side of a picture, pixels; maps half of that; smaller ones are not
+                             enlarged; default 320; 16..2,048 */
 } snarm_report_options;
 SNARM_API void snarm_report_options_init(snarm_report_options *options);
 
@@ -68,33 +72,38 @@ typedef struct snarm_report_sample {
     const char *category;      /* its product; NULL: "" */
     const char *defect;        /* its kind of defect; NULL: "" */
     const snarm_image *image;  /* the picture */
-    const float *map;          /* (map_height, map_width) floats that cover the picture, of any size; no NaN */
+    const float *map;          /* (map_height, map_width) floats that cover the picture, any size; no NaN */
     int32_t map_width, map_height;   /* 1..65,500 */
-    const uint8_t *mask;       /* (mask_height, mask_width) bytes that cover it, of any size: 0 normal, else defective; NULL: none */
+    const uint8_t *mask;       /* (mask_height, mask_width) bytes that cover it, of any size: 0 normal, else
+                                  defective; NULL: none */
     int32_t mask_width, mask_height; /* 1..65,500 */
     float score;               /* raw image score; finite */
     float normalized;          /* snarm_result's; finite */
     int32_t anomalous;         /* the truth: 0 normal, else defective */
 } snarm_report_sample;
 
-/* Adds a picture: it is shrunk and encoded before the call returns, and nothing of the caller's is kept. Categories are shown in the
- * order in which they first come.
+/* Adds a picture: it is shrunk and encoded before the call returns, and nothing of the caller's is kept.
+ * Categories are shown in the order in which they first come.
  * On failure the report is as before the call. SNARM_ERROR_ARGUMENT, SNARM_ERROR_MEMORY. */
 SNARM_API snarm_status snarm_report_add(snarm_report *report, const snarm_report_sample *sample);
 
 /* The pixel metrics and curves of a category, computed here from the maps that were added to pixels (with
- * snarm_pixel_metrics_finish and snarm_pixel_metrics_curve). A category without shows no such values. Set again, they are replaced.
+ * snarm_pixel_metrics_finish and snarm_pixel_metrics_curve). A category without shows no such values. Set
+ * again, they are replaced.
  * SNARM_ERROR_ARGUMENT for NULL; SNARM_ERROR_MEMORY. */
-SNARM_API snarm_status snarm_report_set_pixels(snarm_report *report, const char *category, snarm_pixel_metrics *pixels);
+SNARM_API snarm_status snarm_report_set_pixels(snarm_report *report, const char *category,
+                                               snarm_pixel_metrics *pixels);
 
-/* Adds a line to the model's card: what it is, how it was made. SNARM_ERROR_ARGUMENT for NULL; SNARM_ERROR_MEMORY. */
+/* Adds a line to the model's card: what it is, how it was made. SNARM_ERROR_ARGUMENT for NULL;
+ * SNARM_ERROR_MEMORY. */
 SNARM_API snarm_status snarm_report_add_fact(snarm_report *report, const char *name, const char *value);
 
-/* Writes the page: one HTML file that needs no other and no network. Written under a temporary name in the same folder and renamed.
+/* Writes the page: one HTML file that needs no other and no network. Written under a temporary name in the
+ * same folder and renamed.
  * More may be added afterwards, and written again; pictures that were made smaller to fit stay so.
  *   path  a new name, or a regular file, which is replaced
- * SNARM_ERROR_ARGUMENT for NULL; SNARM_ERROR_UNSUPPORTED where it would be larger than max_bytes with the smallest pictures too;
- * SNARM_ERROR_IO; SNARM_ERROR_MEMORY. */
+ * SNARM_ERROR_ARGUMENT for NULL; SNARM_ERROR_UNSUPPORTED where it would be larger than max_bytes with the
+ * smallest pictures too; SNARM_ERROR_IO; SNARM_ERROR_MEMORY. */
 SNARM_API snarm_status snarm_report_write(snarm_report *report, const char *path);
 
 /* Harmless with NULL. */

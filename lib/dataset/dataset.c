@@ -107,7 +107,7 @@ static snarm_status check_path(const char *path) {
 /* Which layout to read: the one asked for, or the one found. */
 static snarm_status choose_layout(const char *path, snarm_layout *layout, bool *single) {
     snarm_layout found;
-    SN_TRY(sn_layout_find(path, &found, single));
+    SN_TRY(sn_layout_find(path, *layout, &found, single));
     if (*layout == SNARM_LAYOUT_AUTO)
         *layout = found;
     if (found == SNARM_LAYOUT_AUTO)

@@ -45,8 +45,9 @@ void sn_category_sort(sn_category *category);
 snarm_split sn_fixed_split(size_t index);
 
 /* Which layout a folder has: SNARM_LAYOUT_AUTO for none of them. *single: it is a category's own folder, not
- * that of several. */
-snarm_status sn_layout_find(const char *path, snarm_layout *layout, bool *single);
+ * that of several. Of several layouts beside each other it is the wanted one if that is there, else the
+ * first. */
+snarm_status sn_layout_find(const char *path, snarm_layout wanted, snarm_layout *layout, bool *single);
 /* Which layout a category's folder has; SNARM_LAYOUT_AUTO for none. */
 snarm_layout sn_layout_of_category(const char *path);
 

@@ -18,19 +18,22 @@ snarm_layout sn_layout_of_category(const char *path) {
     return SNARM_LAYOUT_AUTO;
 }
 
-snarm_status sn_layout_find(const char *path, snarm_layout *layout, bool *single) {
+snarm_status sn_layout_find(const char *path, snarm_layout wanted, snarm_layout *layout, bool *single) {
     *layout = sn_layout_of_category(path);
     *single = *layout != SNARM_LAYOUT_AUTO;
     if (*single)
         return SNARM_OK;
     sn_names folders = {NULL, 0, 0};
     snarm_status status = sn_folder_read(path, &folders, NULL, NULL);
-    for (size_t i = 0; status == SNARM_OK && i < folders.count && *layout == SNARM_LAYOUT_AUTO; i++) {
+    for (size_t i = 0; status == SNARM_OK && i < folders.count; i++) {
         char *folder;
         status = sn_path_join(&folder, path, folders.items[i]);
-        if (status == SNARM_OK)
-            *layout = sn_layout_of_category(folder);
+        const snarm_layout found = status == SNARM_OK ? sn_layout_of_category(folder) : SNARM_LAYOUT_AUTO;
         sn_free(folder);
+        if (*layout == SNARM_LAYOUT_AUTO || found == wanted)
+            *layout = found;
+        if (*layout != SNARM_LAYOUT_AUTO && (wanted == SNARM_LAYOUT_AUTO || *layout == wanted))
+            break;
     }
     sn_names_release(&folders);
     return status;

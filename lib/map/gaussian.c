@@ -11,8 +11,8 @@
 
 enum { SIGMA_MAX = 64, TRUNCATE = 4, RADIUS_MAX = SIGMA_MAX * TRUNCATE, TAPS_MAX = 2 * RADIUS_MAX + 1 };
 
-/* Maps of more pixels are smoothed in blocks of columns, so that no second map is needed. Vectors divide a block, so each pixel is summed
- * as without blocks. */
+/* Maps of more pixels are smoothed in blocks of columns, so that no second map is needed. Vectors divide a
+ * block, so each pixel is summed as without blocks. */
 enum { PIXELS_LARGE = 1 << 22, BLOCK = 64 };
 
 struct sn_gaussian {
@@ -68,7 +68,8 @@ static size_t mirrored(ptrdiff_t i, size_t size) {
 typedef struct gaussian_work {
     const sn_gaussian *gaussian;
     float *map;
-    float *between; /* (height, width): smoothed along y; or (threads, height, BLOCK): copies of what is smoothed along y */
+    float *between; /* (height, width): smoothed along y; or (threads, height, BLOCK): copies of what is
+                       smoothed along y */
     float *lines;   /* (threads, padded width) */
 } gaussian_work;
 

@@ -13,8 +13,8 @@ int32_t sn_tile_start(const sn_tile_axis *axis, int32_t i) {
     return (int32_t)((int64_t)i * (axis->length - axis->tile) / (axis->count - 1));
 }
 
-/* The widest ramp for which a pixel belongs to two tiles at most: inside what any two neighbours share, and no wider than
- * the way from one tile to the next, so that the next ramp begins after it. */
+/* The widest ramp for which a pixel belongs to two tiles at most: inside what any two neighbours share, and
+ * no wider than the way from one tile to the next, so that the next ramp begins after it. */
 static int32_t choose_ramp(const sn_tile_axis *axis) {
     int32_t ramp = axis->tile;
     for (int32_t i = 1; i < axis->count; i++) {
@@ -44,8 +44,8 @@ static snarm_status create_axis(sn_tile_axis *axis, int32_t length, int32_t tile
     return SNARM_OK;
 }
 
-snarm_status sn_tiles_create(sn_tiles *tiles, int32_t width, int32_t height, int32_t tile_width, int32_t tile_height,
-                             int32_t overlap) {
+snarm_status sn_tiles_create(sn_tiles *tiles, int32_t width, int32_t height, int32_t tile_width,
+                             int32_t tile_height, int32_t overlap) {
     *tiles = (sn_tiles){0};
     snarm_status status = create_axis(&tiles->x, width, tile_width, overlap);
     if (status == SNARM_OK)
@@ -72,7 +72,8 @@ static void mix_row(float *to, const float *from, size_t count, float weight) {
 }
 
 /* A tile into the strip of its row of tiles. */
-static void lay_along_x(const sn_tile_axis *axis, int32_t column, int32_t rows, const float *map, float *strip) {
+static void lay_along_x(const sn_tile_axis *axis, int32_t column, int32_t rows, const float *map,
+                        float *strip) {
     const int32_t start = sn_tile_start(axis, column), from = ramp_start(axis, column);
     const int32_t ramp = column == 0 ? 0 : axis->ramp, rest = start + axis->tile - from - ramp;
     for (int32_t y = 0; y < rows; y++) {
@@ -85,18 +86,21 @@ static void lay_along_x(const sn_tile_axis *axis, int32_t column, int32_t rows, 
 }
 
 /* A whole strip into the canvas. */
-static void lay_along_y(const sn_tile_axis *axis, int32_t row, size_t width, const float *strip, float *canvas) {
+static void lay_along_y(const sn_tile_axis *axis, int32_t row, size_t width, const float *strip,
+                        float *canvas) {
     const int32_t start = sn_tile_start(axis, row), from = ramp_start(axis, row);
     const int32_t ramp = row == 0 ? 0 : axis->ramp, rest = start + axis->tile - from - ramp;
     strip += (size_t)(from - start) * width;
     canvas += (size_t)from * width;
     for (int32_t i = 0; i < ramp; i++)
         mix_row(canvas + (size_t)i * width, strip + (size_t)i * width, width, axis->weights[i]);
-    memcpy(canvas + (size_t)ramp * width, strip + (size_t)ramp * width, (size_t)rest * width * sizeof *canvas);
+    memcpy(canvas + (size_t)ramp * width, strip + (size_t)ramp * width,
+           (size_t)rest * width * sizeof *canvas);
 }
 
 void sn_tiles_lay(const sn_tiles *tiles, size_t tile, const float *map, float *strip, float *canvas) {
-    const int32_t column = (int32_t)(tile % (size_t)tiles->x.count), row = (int32_t)(tile / (size_t)tiles->x.count);
+    const int32_t column = (int32_t)(tile % (size_t)tiles->x.count),
+                  row = (int32_t)(tile / (size_t)tiles->x.count);
     lay_along_x(&tiles->x, column, tiles->y.tile, map, strip);
     if (column == tiles->x.count - 1)
         lay_along_y(&tiles->y, row, (size_t)tiles->x.length, strip, canvas);

@@ -1,9 +1,10 @@
 /* A canvas cut into overlapping tiles, and the maps of the tiles put together to one map of the canvas.
  *
- * Tiles lie in a grid, spread evenly: the first begins where the canvas begins, the last ends where it ends. Between two neighbours the
- * map goes from one to the other along a smooth ramp in the middle of what they share, so the outermost pixels of a tile, which see
- * less around them, count nothing. A pixel is (1 - w) a + w b along x, of two such rows of tiles the same along y: weights are 0 or
- * more and sum to exactly one, a place that all tiles see alike stays what it is, and values stay between those of the tiles. */
+ * Tiles lie in a grid, spread evenly: the first begins where the canvas begins, the last ends where it ends.
+ * Between two neighbours the map goes from one to the other along a smooth ramp in the middle of what they
+ * share, so the outermost pixels of a tile, which see less around them, count nothing. A pixel is (1 - w) a +
+ * w b along x, of two such rows of tiles the same along y: weights are 0 or more and sum to exactly one, a
+ * place that all tiles see alike stays what it is, and values stay between those of the tiles. */
 #ifndef SN_MAP_TILES_H
 #define SN_MAP_TILES_H
 
@@ -15,7 +16,8 @@
 typedef struct sn_tile_axis {
     int32_t length, tile, count; /* pixels of the canvas and of a tile; tiles */
     int32_t ramp;                /* pixels from one tile to the next, 0: none */
-    float *weights;              /* (ramp), rising: of the later tile; whole multiples of 2^-12, so that products of two are exact */
+    float *weights; /* (ramp), rising: of the later tile; whole multiples of 2^-12, so that products of two
+                       are exact */
 } sn_tile_axis;
 
 /* Immutable. */
@@ -23,10 +25,11 @@ typedef struct sn_tiles {
     sn_tile_axis x, y;
 } sn_tiles;
 
-/* Tiles of tile_width x tile_height that cover width x height, neighbours sharing overlap pixels or a few more: as few as that takes. The
- * sides of a tile are at most those of the canvas, and at least 2 * overlap. All sizes are 1 or more, overlap 0 or more. */
-snarm_status sn_tiles_create(sn_tiles *tiles, int32_t width, int32_t height, int32_t tile_width, int32_t tile_height,
-                             int32_t overlap);
+/* Tiles of tile_width x tile_height that cover width x height, neighbours sharing overlap pixels or a few
+ * more: as few as that takes. The sides of a tile are at most those of the canvas, and at least 2 * overlap.
+ * All sizes are 1 or more, overlap 0 or more. */
+snarm_status sn_tiles_create(sn_tiles *tiles, int32_t width, int32_t height, int32_t tile_width,
+                             int32_t tile_height, int32_t overlap);
 /* Harmless with all zeros. */
 void sn_tiles_destroy(sn_tiles *tiles);
 

@@ -1,5 +1,5 @@
-/* Of the normal pixels between two defective scores only the number is known to the gaps, and only it is needed: there the ROC curve
- * runs flat. Its score is looked up for the points that are kept. */
+/* Of the normal pixels between two defective scores only the number is known to the gaps, and only it is
+ * needed: there the ROC curve runs flat. Its score is looked up for the points that are kept. */
 #include "metrics/pixel_curve.h"
 
 #include "core/memory.h"
@@ -61,15 +61,18 @@ static uint32_t next_normal(const sn_pixel_store *store, uint32_t key, bool or_e
     return best;
 }
 
-snarm_status sn_pixel_curve(const sn_pixel_store *store, const sn_pixel_gap *gaps, size_t limit, snarm_curve *out) {
+snarm_status sn_pixel_curve(const sn_pixel_store *store, const sn_pixel_gap *gaps, size_t limit,
+                            snarm_curve *out) {
     snarm_curve curve = {.positives = store->defect_count, .negatives = store->normal_count};
     if (curve.positives == 0 || curve.negatives == 0) {
         *out = curve;
         return SNARM_OK;
     }
     sn_points points;
-    SN_TRY(sn_points_collect(&points, limit, curve.positives, curve.negatives, walk, &(pixel_source){store, gaps}));
-    snarm_status status = sn_alloc(&curve.points, points.count + 1, sizeof *curve.points, "points of a curve");
+    SN_TRY(sn_points_collect(&points, limit, curve.positives, curve.negatives, walk,
+                             &(pixel_source){store, gaps}));
+    snarm_status status =
+        sn_alloc(&curve.points, points.count + 1, sizeof *curve.points, "points of a curve");
     if (status == SNARM_OK) {
         curve.points[curve.count++] = (snarm_curve_point){INFINITY, 0, 0};
         for (size_t i = 0; i < points.count; i++) {

@@ -6,6 +6,7 @@
 #include "snarm/metrics.h"
 
 /* store and gaps as sn_pixel_store_arrange leaves them; limit and out as in snarm_pixel_metrics_curve. */
-snarm_status sn_pixel_curve(const sn_pixel_store *store, const sn_pixel_gap *gaps, size_t limit, snarm_curve *out);
+snarm_status sn_pixel_curve(const sn_pixel_store *store, const sn_pixel_gap *gaps, size_t limit,
+                            snarm_curve *out);
 
 #endif

@@ -40,7 +40,8 @@ static bool is_same(const sn_point *a, const sn_point *b) {
 void sn_points_visit(sn_points *points, sn_point point) {
     if (points->step < 0) {
         keep(points, point);
-    } else if (distance(points, &point, &points->kept) > points->step && !is_same(&points->last, &points->kept)) {
+    } else if (distance(points, &point, &points->kept) > points->step &&
+               !is_same(&points->last, &points->kept)) {
         /* The one before is the last within reach of the kept one. */
         keep(points, points->last);
     }

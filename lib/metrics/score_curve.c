@@ -18,7 +18,8 @@ static void walk(const void *source, sn_points *points) {
             below--;
         while (missed > 0 && positive[missed - 1] == key)
             missed--;
-        sn_points_visit(points, (sn_point){sorted->positives - missed, sorted->negatives - below, key, false});
+        sn_points_visit(points,
+                        (sn_point){sorted->positives - missed, sorted->negatives - below, key, false});
     }
 }
 
@@ -33,8 +34,10 @@ snarm_status snarm_metrics_curve(const float *scores, const uint8_t *labels, siz
     sn_points points = {.items = NULL};
     snarm_status status = SNARM_OK;
     if (sorted.positives > 0 && sorted.negatives > 0) {
-        SN_GOTO(status, sn_points_collect(&points, limit, sorted.positives, sorted.negatives, walk, &sorted), end);
-        SN_GOTO(status, sn_alloc(&curve.points, points.count + 1, sizeof *curve.points, "points of a curve"), end);
+        SN_GOTO(status, sn_points_collect(&points, limit, sorted.positives, sorted.negatives, walk, &sorted),
+                end);
+        SN_GOTO(status, sn_alloc(&curve.points, points.count + 1, sizeof *curve.points, "points of a curve"),
+                end);
         curve.points[curve.count++] = (snarm_curve_point){INFINITY, 0, 0};
         for (size_t i = 0; i < points.count; i++) {
             const sn_point *point = &points.items[i];

@@ -9,9 +9,11 @@
 snarm_status sn_score_keys_sort(sn_score_keys *out, const float *scores, const uint8_t *labels, size_t count,
                                 const char *function) {
     if (count > 0 && (scores == NULL || labels == NULL))
-        return sn_error(SNARM_ERROR_ARGUMENT, "%s: %s is NULL", function, scores == NULL ? "scores" : "labels");
+        return sn_error(SNARM_ERROR_ARGUMENT, "%s: %s is NULL", function,
+                        scores == NULL ? "scores" : "labels");
     if (count > UINT32_MAX)
-        return sn_error(SNARM_ERROR_ARGUMENT, "%s: count is %zu, at most 4294967295 expected", function, count);
+        return sn_error(SNARM_ERROR_ARGUMENT, "%s: count is %zu, at most 4294967295 expected", function,
+                        count);
     size_t positives = 0;
     for (size_t i = 0; i < count; i++) {
         if (isnan(scores[i]))

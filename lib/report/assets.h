@@ -1,4 +1,5 @@
-/* The parts of the report's page, made from the files in lib/report/assets by tools/embed.py. Not ended by a zero. */
+/* The parts of the report's page, made from the files in lib/report/assets by tools/embed.py. Not ended by a
+ * zero. */
 #ifndef SN_REPORT_ASSETS_H
 #define SN_REPORT_ASSETS_H
 

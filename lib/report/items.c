@@ -1,6 +1,6 @@
-/* The pictures of a report: encoded when they are added, and all made smaller when they do not fit. How many will come is not known, so
- * the sizes step down while they come; each step takes a third off, so that all steps together cost less than three encodings a
- * picture. */
+/* The pictures of a report: encoded when they are added, and all made smaller when they do not fit. How many
+ * will come is not known, so the sizes step down while they come; each step takes a third off, so that all
+ * steps together cost less than three encodings a picture. */
 #include "report/report.h"
 
 #include "core/memory.h"
@@ -38,8 +38,8 @@ static snarm_status check_size(const char *what, const void *values, int32_t wid
     if (values == NULL)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_report_add: %s is NULL", what);
     if (width < 1 || width > SN_IMAGE_SIDE_MAX || height < 1 || height > SN_IMAGE_SIDE_MAX)
-        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_report_add: the %s is %d x %d, expected sides of 1..%d", what,
-                        (int)width, (int)height, (int)SN_IMAGE_SIDE_MAX);
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_report_add: the %s is %d x %d, expected sides of 1..%d",
+                        what, (int)width, (int)height, (int)SN_IMAGE_SIDE_MAX);
     return SNARM_OK;
 }
 
@@ -62,7 +62,8 @@ static snarm_status check_sample(const snarm_report_sample *sample) {
     return SNARM_OK;
 }
 
-static snarm_status encode(sn_report_item *item, const snarm_report *report, const snarm_report_sample *sample) {
+static snarm_status encode(sn_report_item *item, const snarm_report *report,
+                           const snarm_report_sample *sample) {
     const sn_thumbnail_size size = size_at(report, report->level);
     SN_TRY(sn_copy_string(&item->name, sample->name));
     SN_TRY(sn_copy_string(&item->defect, sample->defect != NULL ? sample->defect : ""));
@@ -70,8 +71,8 @@ static snarm_status encode(sn_report_item *item, const snarm_report *report, con
     SN_TRY(sn_thumbnail_map(&item->map, sample->map, sample->map_width, sample->map_height,
                             2 * report->map_threshold, map_size(size), sample->name));
     if (sample->mask != NULL)
-        SN_TRY(sn_thumbnail_mask(&item->mask, sample->mask, sample->mask_width, sample->mask_height, size.side,
-                                 sample->name));
+        SN_TRY(sn_thumbnail_mask(&item->mask, sample->mask, sample->mask_width, sample->mask_height,
+                                 size.side, sample->name));
     return SNARM_OK;
 }
 
@@ -83,7 +84,8 @@ static void trim(sn_bytes *bytes) {
 
 snarm_status snarm_report_add(snarm_report *report, const snarm_report_sample *sample) {
     if (report == NULL || sample == NULL)
-        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_report_add: %s is NULL", report == NULL ? "report" : "sample");
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_report_add: %s is NULL",
+                        report == NULL ? "report" : "sample");
     snarm_report_sample own = {.struct_size = sizeof own};
     SN_TRY(sn_options_read(&own, sizeof own, sample, sizeof own, "snarm_report_sample"));
     SN_TRY(check_sample(&own));
@@ -95,10 +97,12 @@ snarm_status snarm_report_add(snarm_report *report, const snarm_report_sample *s
     const size_t categories = report->category_count;
     snarm_status status;
     SN_GOTO(status, encode(&item, report, &own), failed);
-    SN_GOTO(status,
-            sn_report_reserve(&report->items, report->item_count, &report->item_capacity, sizeof *report->items),
+    SN_GOTO(
+        status,
+        sn_report_reserve(&report->items, report->item_count, &report->item_capacity, sizeof *report->items),
+        failed);
+    SN_GOTO(status, sn_report_find_category(report, own.category != NULL ? own.category : "", &item.category),
             failed);
-    SN_GOTO(status, sn_report_find_category(report, own.category != NULL ? own.category : "", &item.category), failed);
     trim(&item.image), trim(&item.map), trim(&item.mask);
     report->items[report->item_count++] = item;
     report->picture_bytes += bytes_of(&item);
@@ -119,7 +123,8 @@ failed:
     return status;
 }
 
-static snarm_status shrink_picture(sn_bytes *out, const sn_bytes *from, sn_thumbnail_size size, const char *name) {
+static snarm_status shrink_picture(sn_bytes *out, const sn_bytes *from, sn_thumbnail_size size,
+                                   const char *name) {
     snarm_image image;
     SN_TRY(snarm_image_decode(&image, from->data, from->size, name, NULL));
     snarm_status status = sn_thumbnail_picture(out, &image, size, name);

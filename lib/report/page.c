@@ -1,5 +1,5 @@
-/* The page: our own HTML, style and script, with the numbers as tables (they can be read without the script) and everything else as
- * one JSON object in a script element that is not run. */
+/* The page: our own HTML, style and script, with the numbers as tables (they can be read without the script)
+ * and everything else as one JSON object in a script element that is not run. */
 #include "report/assets.h"
 #include "report/heat_scale.h"
 #include "report/report.h"
@@ -233,8 +233,8 @@ static void put_data(const page *p) {
 static const struct {
     const char *mark;
     void (*put)(const page *p);
-} parts[] = {{"{{TITLE}}", put_title},           {"{{STYLE}}", put_style}, {"{{SUMMARY}}", put_summary},
-             {"{{HEADLINE}}", put_headline},     {"{{MODEL}}", put_model}, {"{{DATA}}", put_data},
+} parts[] = {{"{{TITLE}}", put_title},           {"{{STYLE}}", put_style},  {"{{SUMMARY}}", put_summary},
+             {"{{HEADLINE}}", put_headline},     {"{{MODEL}}", put_model},  {"{{DATA}}", put_data},
              {"{{CATEGORIES}}", put_categories}, {"{{SCRIPT}}", put_script}};
 
 void sn_report_page_write(const snarm_report *report, const sn_report_numbers *numbers, sn_sink *sink) {

@@ -28,9 +28,10 @@ static snarm_status read_options(snarm_report_options *how, const snarm_report_o
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_report_create: threshold is %g, expected a finite value",
                         (double)how->threshold);
     if (!(how->map_threshold > 0) || !isfinite(how->map_threshold * 2))
-        return sn_error(SNARM_ERROR_ARGUMENT,
-                        "snarm_report_create: map_threshold is %g, expected above 0 (by default it is threshold)",
-                        (double)how->map_threshold);
+        return sn_error(
+            SNARM_ERROR_ARGUMENT,
+            "snarm_report_create: map_threshold is %g, expected above 0 (by default it is threshold)",
+            (double)how->map_threshold);
     if (how->max_bytes < BYTES_MINIMUM || how->max_bytes > BYTES_MAX)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_report_create: max_bytes is %lld, expected %lld..%lld",
                         (long long)how->max_bytes, (long long)BYTES_MINIMUM, (long long)BYTES_MAX);
@@ -85,7 +86,8 @@ snarm_status sn_report_find_category(snarm_report *report, const char *name, siz
     return SNARM_OK;
 }
 
-snarm_status snarm_report_set_pixels(snarm_report *report, const char *category, snarm_pixel_metrics *pixels) {
+snarm_status snarm_report_set_pixels(snarm_report *report, const char *category,
+                                     snarm_pixel_metrics *pixels) {
     if (report == NULL || category == NULL || pixels == NULL)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_report_set_pixels: %s is NULL",
                         report == NULL     ? "report"
@@ -115,7 +117,8 @@ snarm_status snarm_report_add_fact(snarm_report *report, const char *name, const
                         report == NULL ? "report"
                         : name == NULL ? "name"
                                        : "value");
-    SN_TRY(sn_report_reserve(&report->facts, report->fact_count, &report->fact_capacity, sizeof *report->facts));
+    SN_TRY(
+        sn_report_reserve(&report->facts, report->fact_count, &report->fact_capacity, sizeof *report->facts));
     sn_report_fact fact;
     SN_TRY(sn_copy_string(&fact.name, name));
     snarm_status status = sn_copy_string(&fact.value, value);
@@ -137,11 +140,12 @@ static snarm_status fit_size(snarm_report *report, const sn_report_numbers *numb
         bool smaller;
         SN_TRY(sn_report_degrade(report, &smaller));
         if (!smaller)
-            return sn_error(SNARM_ERROR_UNSUPPORTED,
-                            "%s: the report of %zu pictures would be %llu bytes with the smallest pictures, and "
-                            "max_bytes is %llu",
-                            path, report->item_count, (unsigned long long)sink->total,
-                            (unsigned long long)report->max_bytes);
+            return sn_error(
+                SNARM_ERROR_UNSUPPORTED,
+                "%s: the report of %zu pictures would be %llu bytes with the smallest pictures, and "
+                "max_bytes is %llu",
+                path, report->item_count, (unsigned long long)sink->total,
+                (unsigned long long)report->max_bytes);
     }
 }
 
@@ -164,7 +168,8 @@ static snarm_status write_page(snarm_report *report, const sn_report_numbers *nu
 
 snarm_status snarm_report_write(snarm_report *report, const char *path) {
     if (report == NULL || path == NULL)
-        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_report_write: %s is NULL", report == NULL ? "report" : "path");
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_report_write: %s is NULL",
+                        report == NULL ? "report" : "path");
     sn_report_numbers *numbers;
     SN_TRY(sn_report_numbers_create(report, &numbers));
     snarm_status status = write_page(report, numbers, path);

@@ -11,7 +11,7 @@ typedef struct sn_report_item {
     size_t category;
     float score, normalized;
     bool anomalous;
-    int32_t width, height; /* of the picture that was inspected */
+    int32_t width, height;     /* of the picture that was inspected */
     sn_bytes image, map, mask; /* encoded; mask is empty where there is none */
 } sn_report_item;
 
@@ -47,10 +47,12 @@ snarm_status sn_report_find_category(snarm_report *report, const char *name, siz
 snarm_status sn_report_reserve(void *block, size_t count, size_t *capacity, size_t size);
 
 void sn_report_item_release(sn_report_item *item);
-/* Makes all pictures smaller by one step; false where they are as small as they get. On failure all are as they were. */
+/* Makes all pictures smaller by one step; false where they are as small as they get. On failure all are as
+ * they were. */
 snarm_status sn_report_degrade(snarm_report *report, bool *smaller);
 
-/* What the image scores of a category give at the report's threshold; shares, NaN where there is nothing to compare. */
+/* What the image scores of a category give at the report's threshold; shares, NaN where there is nothing to
+ * compare. */
 typedef struct sn_report_numbers {
     uint64_t images, defective;
     snarm_score_metrics image;

@@ -36,8 +36,8 @@ void sn_sink_raw(sn_sink *sink, const char *text) {
     sn_sink_bytes(sink, text, strlen(text));
 }
 
-/* Bytes of the UTF-8 character at text; 0 where there is none: longer forms than needed, halves of surrogate pairs and what lies
- * beyond the last code point are none. */
+/* Bytes of the UTF-8 character at text; 0 where there is none: longer forms than needed, halves of surrogate
+ * pairs and what lies beyond the last code point are none. */
 static size_t character_size(const unsigned char *text) {
     const unsigned char c = text[0];
     if (c < 0x80)

@@ -1,5 +1,5 @@
-/* Where a page goes: a file, or nowhere, to learn how long it would be. Texts from outside never leave their place: they are escaped
- * for HTML, and in JSON for the script element it stands in. */
+/* Where a page goes: a file, or nowhere, to learn how long it would be. Texts from outside never leave their
+ * place: they are escaped for HTML, and in JSON for the script element it stands in. */
 #ifndef SN_REPORT_SINK_H
 #define SN_REPORT_SINK_H
 

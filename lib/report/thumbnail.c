@@ -18,7 +18,8 @@ static void fit(int32_t *width, int32_t *height, int32_t side) {
     *height = h > 1 ? (int32_t)h : 1;
 }
 
-/* The pixels of a row of source that lie below pixel x of target: from first on, count of them, the first and the last in part. */
+/* The pixels of a row of source that lie below pixel x of target: from first on, count of them, the first and
+ * the last in part. */
 typedef struct span {
     int32_t first, count;
     float head, tail; /* shares of the first and of the last; of one pixel alone, head is its share */
@@ -70,8 +71,8 @@ typedef struct shrinking {
     uint8_t *samples; /* a row of the source */
 } shrinking;
 
-static void shrink_rows(uint8_t *pixels, const snarm_image *image, int32_t width, int32_t height, int channels,
-                        const shrinking *work) {
+static void shrink_rows(uint8_t *pixels, const snarm_image *image, int32_t width, int32_t height,
+                        int channels, const shrinking *work) {
     const size_t row = (size_t)width * (size_t)channels;
     const float area = (float)image->width / (float)width * ((float)image->height / (float)height);
     int32_t held = -1;
@@ -84,7 +85,9 @@ static void shrink_rows(uint8_t *pixels, const snarm_image *image, int32_t width
             if (held != rows.first + i)
                 read_row(work->samples, image, held = rows.first + i, channels);
             add_row(work->sums, work->samples, work->spans, width, channels,
-                    i == 0 ? rows.head : i == rows.count - 1 ? rows.tail : 1);
+                    i == 0                ? rows.head
+                    : i == rows.count - 1 ? rows.tail
+                                          : 1);
         }
         for (size_t i = 0; i < row; i++)
             pixels[i] = (uint8_t)fminf(work->sums[i] / area + 0.5f, 255);
@@ -99,7 +102,8 @@ static snarm_status shrink(snarm_image *out, const snarm_image *image, int32_t s
     snarm_image small = {.pixels = NULL};
     shrinking work = {NULL, NULL, NULL};
     snarm_status status;
-    SN_GOTO(status, sn_image_allocate(&small, width, height, channels == 1 ? SNARM_GREY8 : SNARM_RGB8, name), end);
+    SN_GOTO(status, sn_image_allocate(&small, width, height, channels == 1 ? SNARM_GREY8 : SNARM_RGB8, name),
+            end);
     SN_GOTO(status, sn_alloc(&work.spans, (size_t)width, sizeof *work.spans, name), end);
     SN_GOTO(status, sn_alloc(&work.sums, (size_t)width * (size_t)channels, sizeof *work.sums, name), end);
     SN_GOTO(status, sn_alloc(&work.samples, (size_t)image->width * (size_t)channels, 1, name), end);
@@ -139,8 +143,8 @@ snarm_status sn_thumbnail_map(sn_bytes *out, const float *map, int32_t width, in
     return status;
 }
 
-snarm_status sn_thumbnail_mask(sn_bytes *out, const uint8_t *mask, int32_t width, int32_t height, int32_t side,
-                               const char *name) {
+snarm_status sn_thumbnail_mask(sn_bytes *out, const uint8_t *mask, int32_t width, int32_t height,
+                               int32_t side, const char *name) {
     int32_t small_width = width, small_height = height;
     fit(&small_width, &small_height, side);
     uint8_t *small;

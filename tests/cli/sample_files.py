@@ -7,6 +7,9 @@ import random
 import struct
 import zlib
 
+# Several tests run at a time: threads that wait actively would take each other's cores, and seconds become minutes.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 
 def png(path, width, height, pixel=None, rows=None):
     """An RGB picture; pixel(x, y) gives a triple, or rows the raw bytes. Returns path."""

@@ -107,7 +107,8 @@
     for (let i = 0; i <= ticks; i++) {
       const score = range[0] + ((range[1] - range[0]) * i) / ticks;
       const anchor = i === 0 ? "start" : i === ticks ? "end" : "middle";
-      svg.append(shape("text", { x: anchor === "start" ? 0 : anchor === "end" ? histogramWidth : xOf(score), y: H - 8, "text-anchor": anchor }, String(Number(score.toPrecision(3)))));
+      const x = anchor === "start" ? 0 : anchor === "end" ? histogramWidth : xOf(score);
+      svg.append(shape("text", { x, y: H - 8, "text-anchor": anchor }, String(Number(score.toPrecision(3)))));
     }
     svg.append(shape("line", { class: "own", x1: xOf(data.threshold), x2: xOf(data.threshold), y1: 0, y2: H - 24 }));
     svg.append(shape("line", { class: "mark", id: "histogram-mark", y1: 0, y2: H - 24 }));
@@ -153,7 +154,8 @@
   function describe(category, curve, i, kind) {
     const [x, y] = coordinates(curve, i, kind);
     const name = data.categories.length > 1 ? category.name + ": " : "";
-    const where = kind === "roc" ? `false positive rate ${x.toFixed(4)}, true positive rate ${y.toFixed(4)}` : `recall ${x.toFixed(4)}, precision ${y.toFixed(4)}`;
+    const names = kind === "roc" ? ["false positive rate", "true positive rate"] : ["recall", "precision"];
+    const where = `${names[0]} ${x.toFixed(4)}, ${names[1]} ${y.toFixed(4)}`;
     return `${name}${where}, threshold ${curve.threshold[i] === null ? "above all" : number(curve.threshold[i])}`;
   }
 
@@ -162,7 +164,8 @@
     const chosen = data.categories.filter((category, i) => (state.category < 0 || i === state.category) && category[level + "_curve"].fpr.length > 0);
     const value = (category) => category[`${level}_${kind === "roc" ? "auroc" : "ap"}`];
     const mean = chosen.length ? chosen.reduce((sum, category) => sum + value(category), 0) / chosen.length : null;
-    const area = mean === null ? "no curve: only one kind of label" : `${kind === "roc" ? "AUROC" : "AP"} ${mean.toFixed(4)}${chosen.length > 1 ? " (mean)" : ""}`;
+    const found = mean === null ? "" : `${kind === "roc" ? "AUROC" : "AP"} ${mean.toFixed(4)}${chosen.length > 1 ? " (mean)" : ""}`;
+    const area = found || "no curve: only one kind of label";
     const width = PLOT.left + PLOT.size + PLOT.right, height = PLOT.top + PLOT.size + PLOT.bottom;
     const svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `${title} curve, ${area}` });
     for (const tick of [0, 0.25, 0.5, 0.75, 1]) {
@@ -174,9 +177,12 @@
     svg.append(shape("text", { x: px(0.5), y: height - 4, "text-anchor": "middle" }, names[0]));
     svg.append(shape("text", { "text-anchor": "middle", transform: `translate(11 ${py(0.5)}) rotate(-90)` }, names[1]));
     if (kind === "roc") svg.append(shape("path", { class: "chance", d: `M${px(0)} ${py(0)}L${px(1)} ${py(1)}` }));
-    for (const category of chosen)
-      svg.append(shape("path", { class: chosen.length > 1 ? "line many" : "line", d: path(category[level + "_curve"], kind) }, shape("title", {}, category.name)));
-    if (level === "image") for (const category of chosen) svg.append(shape("circle", { class: "point", r: 4, "data-category": data.categories.indexOf(category), "data-kind": kind }));
+    for (const category of chosen) {
+      const line = { class: chosen.length > 1 ? "line many" : "line", d: path(category[level + "_curve"], kind) };
+      svg.append(shape("path", line, shape("title", {}, category.name)));
+    }
+    for (const category of level === "image" ? chosen : [])
+      svg.append(shape("circle", { class: "point", r: 4, "data-category": data.categories.indexOf(category), "data-kind": kind }));
     const probe = shape("circle", { class: "probe", r: 4, visibility: "hidden" });
     svg.append(probe);
     const output = element("output", {});
@@ -321,9 +327,13 @@
     state.open = place;
     const category = data.categories[item.category].name;
     byId("viewer-name").textContent = item.name;
-    byId("viewer-facts").replaceChildren(element("span", { class: "verdict " + is, id: "viewer-verdict" }, words[is]),
-      ` \u00b7 score ${number(item.score)} at threshold ${number(state.threshold)} \u00b7 normalised ${item.normalized.toFixed(3)} by the model's own` +
-      ` \u00b7 truth: ${item.anomalous ? item.defect || "defective" : "good"}${data.categories.length > 1 ? " \u00b7 " + category : ""} \u00b7 ${item.width} \u00d7 ${item.height} pixels`);
+    const facts = ["", `score ${number(item.score)} at threshold ${number(state.threshold)}`,
+      `normalised ${item.normalized.toFixed(3)} by the model's own`,
+      `truth: ${item.anomalous ? item.defect || "defective" : "good"}`,
+      ...(data.categories.length > 1 ? [category] : []),
+      `${item.width} \u00d7 ${item.height} pixels`];
+    byId("viewer-facts").replaceChildren(
+      element("span", { class: "verdict " + is, id: "viewer-verdict" }, words[is]), facts.join(" \u00b7 "));
     showPicture("viewer-image", source("jpeg", item.image), "the picture", item);
     showPicture("viewer-map", source("jpeg", item.map), "the map of anomaly", item);
     const masked = item.mask !== "";
@@ -343,7 +353,8 @@
   }
 
   viewer.addEventListener("keydown", (event) => {
-    const to = { ArrowRight: state.open + 1, ArrowDown: state.open + 1, ArrowLeft: state.open - 1, ArrowUp: state.open - 1, Home: 0, End: state.shown.length - 1 }[event.key];
+    const before = state.open - 1, after = state.open + 1, last = state.shown.length - 1;
+    const to = { ArrowRight: after, ArrowDown: after, ArrowLeft: before, ArrowUp: before, Home: 0, End: last }[event.key];
     if (to === undefined || event.ctrlKey || event.altKey || event.metaKey) return;
     event.preventDefault();
     showItem(to);
@@ -401,7 +412,8 @@
   });
 
   byId("category-control").hidden = data.categories.length < 2;
-  byId("category").append(element("option", { value: -1 }, "all"), ...data.categories.map((category, i) => element("option", { value: i }, category.name)));
+  byId("category").append(element("option", { value: -1 }, "all"));
+  data.categories.forEach((category, i) => byId("category").append(element("option", { value: i }, category.name)));
   byId("category").addEventListener("change", (event) => setCategory(Number(event.target.value)));
   byId("scale").style.background = `linear-gradient(90deg, ${data.scale.join(", ")})`;
   byId("scale-text").textContent = `0 to ${number(2 * data.map_threshold)}`;
