@@ -40,6 +40,25 @@ def missing_functions():
     )
 
 
+def documented(work):
+    """The code of docs/cpp.md as one file: a program stays one, a piece of code becomes the body of a function."""
+    with open(os.path.join(ROOT, "docs", "cpp.md"), encoding="utf-8") as file:
+        blocks = re.findall(r"^```cpp\n(.*?)^```", file.read(), re.S | re.M)
+    assert len(blocks) > 4
+    program = next(block for block in blocks if "int main" in block)
+    arguments = (
+        "const snarm::detector &detector, const std::string &path, const std::vector<std::string> &paths, "
+        "const std::vector<std::uint8_t> &camera_buffer"
+    )
+    text = program
+    for number, block in enumerate(blocks):
+        if block is not program:
+            text += f"void piece_{number}({arguments});\nvoid piece_{number}({arguments}) {{\n{block}}}\n"
+    path = os.path.join(work, "documented.cpp")
+    sample.write(path, text.encode())
+    return path
+
+
 def compilers():
     for program, family in ("g++", "gcc"), ("clang++", "clang"):
         if shutil.which(program) and (SANITIZE == "none" or family == C_COMPILER):
@@ -60,7 +79,10 @@ def run_with(compiler, standard, work):
         command.append("-fsanitize=" + SANITIZE)
     # Waiting threads that spin would take the cores of the tests beside this one.
     environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}
-    for name, arguments in ("compile", command), ("run", [program, folder, *files(work)]):
+    pieces = [compiler, f"-std={standard}", "-fsyntax-only", "-Wall", "-Wextra", "-Wno-unused", "-Wno-unused-parameter", "-Werror", documented(work)]
+    pieces += [argument for argument in command if argument.startswith("-I")]
+    steps = ("docs/cpp.md", pieces), ("compile", command), ("run", [program, folder, *files(work)])
+    for name, arguments in steps:
         done = subprocess.run(
             arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, env=environment
         )
