@@ -83,7 +83,7 @@ bool describe_model(json_t *facts, const snarm_detector *detector) {
         add_integer(facts, "tile_overlap", info.tile_overlap);
         add_size(facts, "tiles", info.tile_columns, info.tile_rows);
     }
-    add_backbone(facts, &info.backbone);
+    add_backbone(facts, info.backbone);
     return true;
 }
 

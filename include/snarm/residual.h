@@ -31,7 +31,9 @@ typedef struct snarm_residual_options {
     double scale;           /* both residuals are multiplied by it before phi; default 1; 1e-18..1e18 */
     int32_t threads;        /* default 0: snarm_default_threads(); 1..64 */
 } snarm_residual_options;
-SNARM_API void snarm_residual_options_init(snarm_residual_options *options);
+static inline void snarm_residual_options_init(snarm_residual_options *options) {
+    snarm_options_clear(options, sizeof *options);
+}
 
 /*   weight, bias  the navigator's: C floats and one, copied; from snarm_scorer_navigator */
 SNARM_API snarm_status snarm_residual_create(snarm_residual **out, const float *weight, float bias,
