@@ -2,11 +2,11 @@
 # Installs what the build needs on Debian 12 and its descendants, as root or through sudo. Packages that are
 # there already are left alone; where none is missing, nothing is run.
 #
-#     sh examples/install_packages.sh
+#     sh examples/install_packages.sh [PACKAGE...]     further packages are installed too
 set -eu
 
 packages="gcc libc6-dev meson ninja-build pkg-config python3 python3-pip libpng-dev libjpeg62-turbo-dev
-          libtiff-dev libjansson-dev libmd-dev check"
+          libtiff-dev libjansson-dev libmd-dev check $*"
 
 if ! command -v dpkg >/dev/null || ! command -v apt-get >/dev/null; then
     echo "This is no Debian system. Install by its own means, then run again with --no-install:" >&2
