@@ -72,6 +72,8 @@ def update(project, release):
         kept = {key: entry for key, entry in ledger.items() if entry[0] in project.released}
         problems += abi_ledger.difference(kept, now, fixed, project.released) + abi_ledger.padding(kept, now)
         for key, text in now.items():
+            if key[0] != "size" and key not in kept and not project.version.endswith(".0"):
+                problems.append(f"{abi_ledger.called(key)}: is new, which takes a new minor version, but meson.build has {project.version}")
             if key[0] == "size":
                 before = abi_ledger.newest_size(kept, key[1])
                 if before is None or kept["size", key[1], before][1] != text:

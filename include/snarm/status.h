@@ -22,7 +22,7 @@ extern "C" {
 #define SNARM_API
 #endif
 
-/* The version of the interface these headers describe. The soname carries the first number. */
+/* The version of the interface these headers describe; docs/abi.md says what each number promises. */
 #define SNARM_VERSION_MAJOR 0
 #define SNARM_VERSION_MINOR 1
 #define SNARM_VERSION_PATCH 0

@@ -247,6 +247,14 @@ class Updates(Copy):
                      "value snarm_status.SNARM_ERROR_IO: ", "function snarm_map_smooth: ",
                      "function snarm_map_score: in the ledger since")
 
+    def test_nothing_comes_with_a_patch(self):
+        self.release()
+        for name in "meson.build", "CHANGELOG.md":
+            self.edit(name, self.next, self.next[:-1] + "1")
+        self.edit("include/snarm/status.h", "SNARM_VERSION_PATCH 0", "SNARM_VERSION_PATCH 1")
+        self.add_function()
+        self.refused("function snarm_map_added: is new, which takes a new minor version")
+
     def test_a_released_version_is_closed(self):
         self.release()
         self.edit("CHANGELOG.md", f"## {self.next}, not yet released", f"## {self.next}, 2026-02-28")

@@ -18,7 +18,8 @@ version=$(sed -n "s/^project([^)]*version: '\([0-9.]*\)'.*/\1/p" "$source/meson.
 
 echo "== build and install under a folder"
 meson setup "$folder/build" "$source" --wrap-mode=nodownload --buildtype=plain --prefix=/usr --sysconfdir=/etc --localstatedir=/var \
-    --libdir=lib/x86_64-linux-gnu -Dtests=false -Dc_args="$(dpkg-buildflags --get CFLAGS)" -Dc_link_args="$(dpkg-buildflags --get LDFLAGS)" >"$folder/build.log"
+    --libdir=lib/x86_64-linux-gnu -Dtests=false \
+    -Dc_args="$(dpkg-buildflags --get CFLAGS)" -Dc_link_args="$(dpkg-buildflags --get LDFLAGS)" >"$folder/build.log"
 ninja -C "$folder/build" >>"$folder/build.log"
 meson install -C "$folder/build" --no-rebuild --destdir "$folder/package" >>"$folder/build.log"
 strip --strip-unneeded "$folder/package/usr/bin/snarm" "$folder/package/usr/lib/x86_64-linux-gnu/libsnarm.so.$version"
@@ -29,7 +30,9 @@ echo "== package"
 mkdir -p "$folder/debian" "$folder/package/DEBIAN"
 printf 'Source: libsnarm\n\nPackage: libsnarm\nArchitecture: amd64\nDescription: a\n' >"$folder/debian/control"
 depends=$(cd "$folder" && dpkg-shlibdeps -O --ignore-missing-info -lpackage/usr/lib/x86_64-linux-gnu/snarm -xlibsnarm \
-    package/usr/bin/snarm "package/usr/lib/x86_64-linux-gnu/libsnarm.so.$version" package/usr/lib/x86_64-linux-gnu/snarm/libdnnl.so.3 2>"$folder/shlibdeps.log" |
+    package/usr/bin/snarm \
+    "package/usr/lib/x86_64-linux-gnu/libsnarm.so.$version" \
+    package/usr/lib/x86_64-linux-gnu/snarm/libdnnl.so.3 2>"$folder/shlibdeps.log" |
     sed -n 's/^shlibs:Depends=//p')
 cat >"$folder/package/DEBIAN/control" <<END
 Package: libsnarm
@@ -49,7 +52,11 @@ dpkg-deb --info "$folder/libsnarm_${version}_amd64.deb"
 echo "== a fresh Debian 12, with what the package depends on"
 debootstrap --variant=minbase --include="$(echo "$depends" | sed 's/ ([^)]*)//g; s/ //g')" bookworm "$folder/root" >"$folder/debootstrap.log"
 inside() { env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C chroot "$folder/root" "$@"; }
-inside find / -xdev \( -path /proc -o -path /var/lib/dpkg -o -path /var/cache -o -path /var/log -o -path /run -o -path /tmp \) -prune -o -print | sort >"$folder/before"
+list_files() {
+    inside find / -xdev \( -path /proc -o -path /var/lib/dpkg -o -path /var/cache -o -path /var/log -o -path /run -o -path /tmp \) \
+        -prune -o -print | sort
+}
+list_files >"$folder/before"
 
 echo "== install"
 cp "$folder/libsnarm_${version}_amd64.deb" "$folder/root/tmp/"
@@ -77,6 +84,6 @@ inside snarm inspect --model /tmp/part.snarm "/tmp/parts/$good" | head -n 3
 
 echo "== remove"
 inside dpkg --purge libsnarm
-inside find / -xdev \( -path /proc -o -path /var/lib/dpkg -o -path /var/cache -o -path /var/log -o -path /run -o -path /tmp \) -prune -o -print | sort >"$folder/after"
+list_files >"$folder/after"
 diff "$folder/before" "$folder/after"
 echo "nothing is left"
