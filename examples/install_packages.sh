@@ -1,8 +1,9 @@
 #!/bin/sh
 # Installs what the build needs on Debian 12 and its descendants, as root or through sudo. Packages that are
-# there already are left alone; where none is missing, nothing is run.
+# there already are left alone; where none is missing, nothing is run. Further packages may be named: those that only
+# the tests need, for instance.
 #
-#     sh examples/install_packages.sh [PACKAGE...]     further packages are installed too
+#     sh examples/install_packages.sh [PACKAGE...]
 set -eu
 
 packages="gcc libc6-dev meson ninja-build pkg-config python3 python3-pip libpng-dev libjpeg62-turbo-dev
@@ -12,6 +13,7 @@ if ! command -v dpkg >/dev/null || ! command -v apt-get >/dev/null; then
     echo "This is no Debian system. Install by its own means, then run again with --no-install:" >&2
     echo "  a C compiler, meson 1.0, ninja, pkg-config, python3 with pip, and the headers of libpng," >&2
     echo "  libjpeg-turbo, libtiff (4.5 or later; can be left out), jansson, libmd and check" >&2
+    [ $# -eq 0 ] || echo "  and what Debian calls $*" >&2
     exit 1
 fi
 
@@ -22,6 +24,7 @@ is_there() {
     meson) command -v meson >/dev/null && [ "$(meson --version | cut -d. -f1)" -ge 1 ] ;;
     ninja-build) command -v ninja >/dev/null ;;
     pkg-config) command -v pkg-config >/dev/null ;;
+    cmake) command -v cmake >/dev/null ;;
     python3) command -v python3 >/dev/null ;;
     python3-pip) python3 -m pip --version >/dev/null 2>&1 ;;
     *) false ;;
