@@ -54,8 +54,8 @@ static int check_model(const benchmark *b, const job *j, const snarm_detector *d
     snarm_detector_info info = {.struct_size = sizeof info};
     if (snarm_detector_get_info(detector, &info) != SNARM_OK)
         return fail_library(EXIT_INPUT);
-    if (strcmp(info.backbone.hash, b->backbone_hash) != 0)
-        return fail(EXIT_INPUT, "%s: the weights' SHA-256 is %s, expected %s", path, info.backbone.hash, b->backbone_hash);
+    if (strcmp(info.backbone->hash, b->backbone_hash) != 0)
+        return fail(EXIT_INPUT, "%s: the weights' SHA-256 is %s, expected %s", path, info.backbone->hash, b->backbone_hash);
     if (info.seed != (uint64_t)j->seed)
         return fail(EXIT_INPUT, "%s: seed is %llu, expected %lld", path, (unsigned long long)info.seed,
                     (long long)j->seed);
@@ -151,7 +151,7 @@ static int evaluate(const benchmark *b, const job *j, size_t index, const fit_re
             result.values[metric] = *evaluation_value(&numbers, metric);
         result.values[TABLE_SECONDS_PER_IMAGE] = median(run.times.inspect, run.times.count);
         result.values[TABLE_FIT_SECONDS] = record->seconds;
-        snprintf(result.architecture, sizeof result.architecture, "%s", info.backbone.architecture);
+        snprintf(result.architecture, sizeof result.architecture, "%s", info.backbone->architecture);
         code = benchmark_write_result(b, index, j->seed, &result);
         if (code == CONTINUE)
             tell(b, "%s, seed %lld: %zu pictures inspected, %.3f s each", numbers.name, (long long)j->seed, images,

@@ -70,14 +70,14 @@ static void print_summary(const snarm_detector *detector, const fit_arguments *a
     if (a->common.quiet || snarm_detector_get_info(detector, &info) != SNARM_OK)
         return;
     const long long tiles = info.tile_columns > 0 ? (long long)info.tile_columns * info.tile_rows : 1;
-    long long patches = tiles * info.image_count * info.backbone.grid_width * info.backbone.grid_height;
+    long long patches = tiles * info.image_count * info.backbone->grid_width * info.backbone->grid_height;
     printf("images       %d\n", (int)info.image_count);
     if (info.tile_columns > 0)
         printf("tiles        %d x %d of %d x %d pixels, %d shared; of %d x %d\n", (int)info.tile_columns, (int)info.tile_rows,
                (int)info.tile_width, (int)info.tile_height, (int)info.tile_overlap, (int)info.preprocess.width,
                (int)info.preprocess.height);
-    printf("patches      %lld (%d x %d of each %s)\n", patches, (int)info.backbone.grid_width,
-           (int)info.backbone.grid_height, info.tile_columns > 0 ? "tile" : "image");
+    printf("patches      %lld (%d x %d of each %s)\n", patches, (int)info.backbone->grid_width,
+           (int)info.backbone->grid_height, info.tile_columns > 0 ? "tile" : "image");
     printf("bank         %zu x %d\n", info.bank_count, (int)info.channels);
     if (info.has_depth)
         printf("depth        heights up to %.4g, background flat up to %.3g; features x %.3g\n", info.depth_range, info.depth_background,
@@ -85,8 +85,8 @@ static void print_summary(const snarm_detector *detector, const fit_arguments *a
     snarm_bank_search_info search = {.struct_size = sizeof search};
     if (snarm_bank_get_search(snarm_detector_bank(detector), &search) == SNARM_OK && search.axes > 0)
         printf("search       filtered by %d axes, finds %.2f%% of the neighbours\n", (int)search.axes, 100 * search.recall);
-    printf("backbone     %s, %d x %d pixels\n", info.backbone.architecture, (int)info.backbone.width,
-           (int)info.backbone.height);
+    printf("backbone     %s, %d x %d pixels\n", info.backbone->architecture, (int)info.backbone->width,
+           (int)info.backbone->height);
     snarm_train_report training;
     if (snarm_detector_get_training(detector, &training) == SNARM_OK && training.steps > 0)
         printf("training     %lld of %lld steps, kept step %lld; held-out defects: pixel AP %.3f (distance alone %.3f), image AUROC %.3f (%.3f)\n",

@@ -89,7 +89,7 @@ bool describe_model(json_t *facts, const snarm_detector *detector) {
         json_add(facts, "depth_background", json_number(info.depth_background));
         json_add(facts, "depth_weight", json_number(info.depth_weight));
     }
-    add_backbone(facts, &info.backbone);
+    add_backbone(facts, info.backbone);
     return true;
 }
 

@@ -81,7 +81,7 @@ int protocol_check_model(const snarm_detector *detector, const char *path) {
     const snarm_preprocess *how = &info.preprocess;
     compare_sides(list, &count, "resize", (int)how->resize_width, (int)how->resize_height, PROTOCOL_RESIZE);
     compare_sides(list, &count, "size", (int)how->width, (int)how->height, PROTOCOL_SIZE);
-    double patches = (double)info.image_count * (double)info.backbone.grid_width * (double)info.backbone.grid_height;
+    double patches = (double)info.image_count * (double)info.backbone->grid_width * (double)info.backbone->grid_height;
     compare_number(list, &count, "a bank of", (double)info.bank_count, patches < PROTOCOL_BANK ? patches : PROTOCOL_BANK);
     compare_number(list, &count, "neighbours", info.neighbours, PROTOCOL_NEIGHBOURS);
     compare_number(list, &count, "smoothing", info.smoothing, PROTOCOL_SMOOTHING);

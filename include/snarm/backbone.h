@@ -42,7 +42,9 @@ typedef struct snarm_backbone_options {
                              1, 3 or 5; 1 is none; default 1 for ViTs, 3 for CNNs; positions outside count as zeros */
     int32_t threads;      /* default 0: snarm_default_threads(); 1..64 */
 } snarm_backbone_options;
-SNARM_API void snarm_backbone_options_init(snarm_backbone_options *options);
+static inline void snarm_backbone_options_init(snarm_backbone_options *options) {
+    snarm_options_clear(options, sizeof *options);
+}
 
 /* Opens the weights, infers the architecture from names and shapes, checks every tensor it will use, and prepares the
  * network for one input size; the file is not needed afterwards.

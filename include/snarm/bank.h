@@ -21,7 +21,9 @@ typedef struct snarm_bank_options {
     int32_t threads; /* default 0: snarm_default_threads(); 1..64 */
     int32_t exact;   /* 1: searches are exact, whatever filter a file holds; default 0; 0..1 */
 } snarm_bank_options;
-SNARM_API void snarm_bank_options_init(snarm_bank_options *options);
+static inline void snarm_bank_options_init(snarm_bank_options *options) {
+    snarm_options_clear(options, sizeof *options);
+}
 
 /* A bank of these vectors.
  *   vectors   (count, channels) floats, finite; copied
@@ -94,7 +96,9 @@ typedef struct snarm_coreset_options {
     snarm_progress_fn progress; /* stage "coreset"; NULL: none */
     void *progress_user;
 } snarm_coreset_options;
-SNARM_API void snarm_coreset_options_init(snarm_coreset_options *options);
+static inline void snarm_coreset_options_init(snarm_coreset_options *options) {
+    snarm_options_clear(options, sizeof *options);
+}
 
 /* Greedy k-centre selection: from a random first vector on, always the one farthest from all chosen before (ties to the smaller
  * index). Same result as the plain loop over all pairs, without most of its work: distances are brought up to date only

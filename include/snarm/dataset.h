@@ -74,7 +74,9 @@ typedef struct snarm_dataset_options {
                                     SNARM_LAYOUT_AUTO */
     int32_t allow_missing_masks; /* 1: defective test images need no mask file; default 0: they do; 0..1 */
 } snarm_dataset_options;
-SNARM_API void snarm_dataset_options_init(snarm_dataset_options *options);
+static inline void snarm_dataset_options_init(snarm_dataset_options *options) {
+    snarm_options_clear(options, sizeof *options);
+}
 
 /* Lists a data set.
  *   out      the handle on success, NULL on failure; destroyed with snarm_dataset_destroy

@@ -50,7 +50,9 @@ typedef struct snarm_relief_options {
     double background; /* heights up to so much over or under the background are flat, and all others come nearer to it by so
                           much, in the file's unit; default 0: the background stays as rough as it is */
 } snarm_relief_options;
-SNARM_API void snarm_relief_options_init(snarm_relief_options *options);
+static inline void snarm_relief_options_init(snarm_relief_options *options) {
+    snarm_options_clear(options, sizeof *options);
+}
 
 /* A picture of a part's relief, for people, and for networks trained on colour pictures. The background is the plane that
  * most of the picture's border lies on: where the part stood, and how the camera was tilted, do not matter. Red is the

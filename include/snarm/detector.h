@@ -97,7 +97,9 @@ typedef struct snarm_fit_options {
     double depth_weight;    /* of the depth's features beside the picture's; at 1, the default, both lie equally far from their nearest
                                neighbours among good patches, on the mean; above 0, at most 100 */
 } snarm_fit_options;
-SNARM_API void snarm_fit_options_init(snarm_fit_options *options);
+static inline void snarm_fit_options_init(snarm_fit_options *options) {
+    snarm_options_clear(options, sizeof *options);
+}
 
 /* Learns: features of all pictures, a bank of the most different of them, and a threshold from the scores that the pictures get when
  * none of their own bank vectors counts (leave-one-image-out). With one picture alone nothing can be left out: its own score sets the
@@ -122,7 +124,9 @@ typedef struct snarm_detector_options {
     int32_t threads; /* default 0: snarm_default_threads(); 1..64 */
     int32_t exact;   /* 1: the bank is searched exactly, whatever filter the file holds; default 0; 0..1 */
 } snarm_detector_options;
-SNARM_API void snarm_detector_options_init(snarm_detector_options *options);
+static inline void snarm_detector_options_init(snarm_detector_options *options) {
+    snarm_options_clear(options, sizeof *options);
+}
 
 /* Opens a .snarm file. Nothing of it is trusted: every value is checked before it is used. The file stays mapped and must not be
  * changed in place while the detector lives; replacing it by rename, as saving does, is safe. */
@@ -168,7 +172,7 @@ SNARM_API snarm_status snarm_detector_map_to_image(const snarm_detector *detecto
 /* What the detector is. Set struct_size before the call; strings are the detector's. */
 typedef struct snarm_detector_info {
     size_t struct_size;
-    snarm_backbone_info backbone; /* its struct_size is set by the call */
+    const snarm_backbone_info *backbone; /* the detector's */
     snarm_preprocess preprocess;  /* width and height are the map's; with tiles those of the canvas, larger than backbone's */
     size_t bank_count;            /* M */
     int32_t image_count;          /* good pictures it learnt from */

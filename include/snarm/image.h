@@ -37,7 +37,9 @@ typedef struct snarm_image_options {
     int32_t max_side;    /* refuse wider or taller ones; 1..65,500, default 65,500 */
     int32_t ignore_exif; /* 1: leave the picture as stored; default 0: turn it as its EXIF orientation says */
 } snarm_image_options;
-SNARM_API void snarm_image_options_init(snarm_image_options *options);
+static inline void snarm_image_options_init(snarm_image_options *options) {
+    snarm_options_clear(options, sizeof *options);
+}
 
 /* Reads a PNG file (1 to 16 bits; grey, palette or RGB, with or without alpha, interlaced or not), a JPEG
  * file (grey, YCbCr, RGB, CMYK, YCCK; sequential or progressive) or a BMP file (uncompressed; 1, 4 or 8 bits

@@ -89,7 +89,9 @@ typedef struct snarm_pixel_metrics_options {
     double fpr_limit; /* false positive rate where AUPRO's integral ends; default 0.3; above 0, at most 1 */
     int32_t threads;  /* of snarm_pixel_metrics_finish; default 0: snarm_default_threads(); 0..64 */
 } snarm_pixel_metrics_options;
-SNARM_API void snarm_pixel_metrics_options_init(snarm_pixel_metrics_options *options);
+static inline void snarm_pixel_metrics_options_init(snarm_pixel_metrics_options *options) {
+    snarm_options_clear(options, sizeof *options);
+}
 
 /* What the maps give. The layout is fixed: later values will come in structures of their own.
  *

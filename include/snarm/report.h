@@ -32,7 +32,9 @@ typedef struct snarm_heatmap_options {
     double opacity;     /* of the full colour; default 0.6; 0..1. Small values are more transparent than large
                            ones */
 } snarm_heatmap_options;
-SNARM_API void snarm_heatmap_options_init(snarm_heatmap_options *options);
+static inline void snarm_heatmap_options_init(snarm_heatmap_options *options) {
+    snarm_options_clear(options, sizeof *options);
+}
 
 /* Draws map in a perceptually uniform colour scale over image, and a line around the anomalous region.
  *   image    the picture that was inspected
@@ -58,7 +60,9 @@ typedef struct snarm_report_options {
     int32_t picture_side; /* longest side of a picture, pixels; maps half of that; smaller ones are not
                              enlarged; default 320; 16..2,048 */
 } snarm_report_options;
-SNARM_API void snarm_report_options_init(snarm_report_options *options);
+static inline void snarm_report_options_init(snarm_report_options *options) {
+    snarm_options_clear(options, sizeof *options);
+}
 
 /*   out      the handle on success, NULL on failure; destroyed with snarm_report_destroy
  *   options  NULL for defaults, with a threshold of 0 and so a map_threshold to be given

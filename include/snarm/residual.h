@@ -32,7 +32,9 @@ typedef struct snarm_residual_options {
     double scale;           /* both residuals are multiplied by it before phi; default 1; 1e-18..1e18 */
     int32_t threads;        /* default 0: snarm_default_threads(); 1..64 */
 } snarm_residual_options;
-SNARM_API void snarm_residual_options_init(snarm_residual_options *options);
+static inline void snarm_residual_options_init(snarm_residual_options *options) {
+    snarm_options_clear(options, sizeof *options);
+}
 
 /* An engine with a navigator's weights.
  *   out           the handle; NULL on failure; destroyed with snarm_residual_destroy

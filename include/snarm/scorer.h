@@ -24,7 +24,9 @@ typedef struct snarm_scorer_options {
                                above 0, below 1 */
     int32_t threads;        /* default 0: snarm_default_threads(); 1..64 */
 } snarm_scorer_options;
-SNARM_API void snarm_scorer_options_init(snarm_scorer_options *options);
+static inline void snarm_scorer_options_init(snarm_scorer_options *options) {
+    snarm_options_clear(options, sizeof *options);
+}
 
 /* Loads a scorer file (safetensors) and prepares it for one grid; batch-norm is folded into the heads. Metadata: "scales"
  * holds the atrous rates, one a branch ("3,6,12,24", also what four branches without it have), "self_ratio" rho. */

@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -21,7 +22,7 @@ extern "C" {
 #define SNARM_API
 #endif
 
-/* The version of the interface these headers describe. The soname carries the first number. */
+/* The version of the interface these headers describe; docs/abi.md says what each number promises. */
 #define SNARM_VERSION_MAJOR 0
 #define SNARM_VERSION_MINOR 1
 #define SNARM_VERSION_PATCH 0
@@ -58,7 +59,17 @@ SNARM_API const char *snarm_version(void);
 typedef int (*snarm_progress_fn)(void *user, const char *stage, uint64_t done, uint64_t total);
 
 /* Number of threads the library uses where an option says 0: the processors this process may run on, at most 64. */
-SNARM_API int snarm_default_threads(void);
+SNARM_API int32_t snarm_default_threads(void);
+
+/* What every snarm_*_options_init does: all zero, which means default, and struct_size set. Harmless with NULL. These functions are
+ * inline so that the size is that of the structure which the program was compiled with: a newer library, whose structure may have
+ * grown, goes by it. A binding from another language zeroes its structure and sets struct_size itself. */
+static inline void snarm_options_clear(void *options, size_t size) {
+    if (options == NULL)
+        return;
+    memset(options, 0, size);
+    memcpy(options, &size, sizeof size);
+}
 
 #ifdef __cplusplus
 }

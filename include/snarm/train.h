@@ -63,7 +63,9 @@ typedef struct snarm_train_options {
     snarm_train_progress_fn progress; /* NULL: none */
     void *progress_user;
 } snarm_train_options;
-SNARM_API void snarm_train_options_init(snarm_train_options *options);
+static inline void snarm_train_options_init(snarm_train_options *options) {
+    snarm_options_clear(options, sizeof *options);
+}
 
 /* One sample, as a snarm_train_source gives it. Zero it first. */
 typedef struct snarm_train_sample {

@@ -60,10 +60,6 @@ static snarm_status state_create(void **out, const void *owner) {
     return SNARM_OK;
 }
 
-void snarm_backbone_options_init(snarm_backbone_options *options) {
-    *options = (snarm_backbone_options){.struct_size = sizeof *options};
-}
-
 static const char name[] = "snarm_backbone_create";
 
 static snarm_status check_range(const char *field, int64_t value, int64_t least, int64_t most) {
@@ -253,12 +249,8 @@ void snarm_backbone_destroy(snarm_backbone *backbone) {
 snarm_status snarm_backbone_get_info(const snarm_backbone *backbone, snarm_backbone_info *info) {
     if (backbone == NULL || info == NULL)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_backbone_get_info: %s is NULL", backbone == NULL ? "backbone" : "info");
-    const size_t size = info->struct_size;
-    if (size < sizeof *info)
-        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_backbone_get_info: struct_size is %zu, expected at least %zu", size,
-                        sizeof *info);
-    *info = backbone->info;
-    info->struct_size = size;
+    SN_TRY(sn_options_check(info->struct_size, sizeof *info, "snarm_backbone_info"));
+    sn_options_write(info, &backbone->info, sizeof backbone->info);
     return SNARM_OK;
 }
 

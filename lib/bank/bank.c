@@ -9,10 +9,6 @@
 enum { CHANNELS_MAX = 4096 };
 static const size_t COUNT_MAX = 2000000000;
 
-void snarm_bank_options_init(snarm_bank_options *options) {
-    *options = (snarm_bank_options){.struct_size = sizeof *options};
-}
-
 static snarm_status check_vectors(const float *vectors, size_t count, int32_t channels) {
     const size_t wrong = sn_find_not_finite(vectors, count * (size_t)channels);
     if (wrong == SIZE_MAX)

@@ -171,10 +171,6 @@ snarm_status sn_coreset_greedy(const float *points, size_t count, size_t dimensi
     return status;
 }
 
-void snarm_coreset_options_init(snarm_coreset_options *options) {
-    *options = (snarm_coreset_options){.struct_size = sizeof *options};
-}
-
 static snarm_status select_projected(const float *vectors, size_t count, size_t channels, size_t target,
                                      const snarm_coreset_options *options, size_t *selected, size_t *chosen) {
     const size_t dimensions = sn_projection_dimensions(options->projection, channels);

@@ -74,10 +74,16 @@ const char *snarm_version(void) {
     return SN_VERSION_TEXT(SNARM_VERSION_MAJOR, SNARM_VERSION_MINOR, SNARM_VERSION_PATCH);
 }
 
+/* No structure will come near it; what lies above was never set, and must not be believed. */
+enum { SIZE_LARGEST = 65536 };
+
 snarm_status sn_options_check(size_t given, size_t minimum, const char *name) {
     if (given < minimum)
         return sn_error(SNARM_ERROR_ARGUMENT, "%s: struct_size is %zu, at least %zu expected; was it initialised?",
                         name, given, minimum);
+    if (given > SIZE_LARGEST)
+        return sn_error(SNARM_ERROR_ARGUMENT, "%s: struct_size is %zu, at most %d expected; was it initialised?", name, given,
+                        SIZE_LARGEST);
     return SNARM_OK;
 }
 
@@ -85,6 +91,8 @@ void sn_options_write(void *caller, const void *filled, size_t size) {
     size_t given;
     memcpy(&given, caller, sizeof given);
     memcpy(caller, filled, given < size ? given : size);
+    if (given > size)
+        memset((unsigned char *)caller + size, 0, given - size);
     memcpy(caller, &given, sizeof given);
 }
 

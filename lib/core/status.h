@@ -43,7 +43,8 @@ snarm_status sn_error_memory(const char *what, size_t bytes);
 snarm_status sn_options_read(void *copy, size_t size, const void *options, size_t minimum, const char *name);
 
 /* For structures that the library fills (first field: size_t struct_size, set by the caller): check before the work, write
- * after it. A shorter structure of an older caller receives the fields it has; its struct_size stays. */
+ * after it. A shorter structure of an older caller receives the fields it has, a longer one of a newer caller zeros in those that this
+ * version does not know; its struct_size stays. */
 snarm_status sn_options_check(size_t given, size_t minimum, const char *name);
 void sn_options_write(void *caller, const void *filled, size_t size);
 

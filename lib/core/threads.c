@@ -20,7 +20,7 @@ extern void omp_set_dynamic(int dynamic);
 /* Added to a former number of threads where the caller's teams may be smaller than asked for. */
 enum { DYNAMIC = 1 << 30 };
 
-int snarm_default_threads(void) {
+int32_t snarm_default_threads(void) {
     cpu_set_t allowed;
     CPU_ZERO(&allowed);
     int count = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 1;

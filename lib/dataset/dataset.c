@@ -12,10 +12,6 @@
 static const char *const layout_names[] = {"auto", "mvtec", "visa", "mvtec3d", "btad", "folders"};
 enum { LAYOUTS = sizeof layout_names / sizeof *layout_names };
 
-void snarm_dataset_options_init(snarm_dataset_options *options) {
-    *options = (snarm_dataset_options){sizeof *options, SNARM_LAYOUT_AUTO, 0};
-}
-
 snarm_status sn_dataset_add_category(snarm_dataset *set, const char *name, sn_category **category) {
     if (set->count == set->capacity) {
         size_t capacity = set->capacity == 0 ? 16 : 2 * set->capacity;

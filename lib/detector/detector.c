@@ -8,10 +8,6 @@
 
 #include <string.h>
 
-void snarm_detector_options_init(snarm_detector_options *options) {
-    *options = (snarm_detector_options){.struct_size = sizeof *options};
-}
-
 static snarm_status fit_scorer(snarm_detector *d, const char *where) {
     snarm_scorer_info info = {.struct_size = sizeof info};
     SN_TRY(snarm_scorer_get_info(d->scorer, &info));
@@ -108,7 +104,7 @@ snarm_status snarm_detector_get_info(const snarm_detector *detector, snarm_detec
                         detector == NULL ? "detector" : "info");
     snarm_detector_info filled = {
         .struct_size = sizeof filled,
-        .backbone = detector->shape,
+        .backbone = &detector->shape,
         .preprocess = detector->recipe.preprocess,
         .image_count = detector->image_count,
         .neighbours = detector->recipe.neighbours,

@@ -6,10 +6,6 @@
 
 #include <string.h>
 
-void snarm_fit_options_init(snarm_fit_options *options) {
-    *options = (snarm_fit_options){.struct_size = sizeof *options};
-}
-
 static const int64_t BANK_SIZE = 20000, BANK_SIZE_MAX = 10000000;
 static const int64_t FEATURE_MEMORY = (int64_t)1 << 31;
 enum { CNN_SIZE = 224, SIDE_MAX = 16384 };

@@ -78,11 +78,6 @@ snarm_status sn_image_check_limits(const sn_image_file *file, uint32_t width, ui
     return SNARM_OK;
 }
 
-void snarm_image_options_init(snarm_image_options *options) {
-    if (options != NULL)
-        *options = (snarm_image_options){.struct_size = sizeof *options};
-}
-
 snarm_status sn_image_options_read(snarm_image_options *out, const snarm_image_options *given) {
     snarm_image_options_init(out);
     SN_TRY(sn_options_read(out, sizeof *out, given, sizeof *out, "snarm_image_options"));

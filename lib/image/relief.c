@@ -201,10 +201,6 @@ static void paint(const heights *h, float range, const snarm_image *out) {
     }
 }
 
-void snarm_relief_options_init(snarm_relief_options *options) {
-    *options = (snarm_relief_options){.struct_size = sizeof *options};
-}
-
 static snarm_status make(snarm_image *out, heights *h, const snarm_depth *depth, const snarm_relief_options *options) {
     const size_t count = (size_t)depth->width * (size_t)depth->height;
     sn_surface surface = {.range = options->range};

@@ -22,10 +22,6 @@ struct snarm_pixel_metrics {
     sn_pixel_store store;
 };
 
-void snarm_pixel_metrics_options_init(snarm_pixel_metrics_options *options) {
-    *options = (snarm_pixel_metrics_options){sizeof *options, DEFAULT_FPR_LIMIT, 0};
-}
-
 snarm_status snarm_pixel_metrics_create(snarm_pixel_metrics **out,
                                         const snarm_pixel_metrics_options *options) {
     if (out == NULL)

@@ -8,11 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-void snarm_heatmap_options_init(snarm_heatmap_options *options) {
-    if (options != NULL)
-        *options = (snarm_heatmap_options){.struct_size = sizeof *options};
-}
-
 static snarm_status read_options(snarm_heatmap_options *how, const snarm_heatmap_options *options) {
     snarm_heatmap_options_init(how);
     SN_TRY(sn_options_read(how, sizeof *how, options, sizeof *how, "snarm_heatmap_options"));

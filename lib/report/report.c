@@ -8,11 +8,6 @@
 enum { PICTURE_SIDE = 320, PICTURE_SIDE_MINIMUM = 16, PICTURE_SIDE_MAX = 2048, PIXEL_POINTS = 2000 };
 static const int64_t BYTES = 30000000, BYTES_MINIMUM = 100000, BYTES_MAX = 2000000000;
 
-void snarm_report_options_init(snarm_report_options *options) {
-    if (options != NULL)
-        *options = (snarm_report_options){.struct_size = sizeof *options};
-}
-
 static snarm_status read_options(snarm_report_options *how, const snarm_report_options *options) {
     snarm_report_options_init(how);
     SN_TRY(sn_options_read(how, sizeof *how, options, sizeof *how, "snarm_report_options"));

@@ -12,10 +12,6 @@
 
 enum { PATCHES_MAX = 1 << 20, CHANNELS_MAX = 4096 };
 
-void snarm_residual_options_init(snarm_residual_options *options) {
-    *options = (snarm_residual_options){.struct_size = sizeof *options};
-}
-
 /* Fills in defaults and checks ranges. */
 static snarm_status read_options(snarm_residual_options *options, const snarm_residual_options *given) {
     static const char function[] = "snarm_residual_create";

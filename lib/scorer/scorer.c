@@ -36,10 +36,6 @@ typedef struct scorer_state {
     int32_t *order;  /* (4, hard) */
 } scorer_state;
 
-void snarm_scorer_options_init(snarm_scorer_options *options) {
-    *options = (snarm_scorer_options){.struct_size = sizeof *options};
-}
-
 static snarm_status read_options(snarm_scorer_options *options, const snarm_scorer_options *given) {
     static const char function[] = "snarm_scorer_create";
     snarm_scorer_options_init(options);

@@ -6,10 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-void snarm_train_options_init(snarm_train_options *options) {
-    *options = (snarm_train_options){.struct_size = sizeof *options};
-}
-
 static const int64_t STEPS = 1500, STEPS_LEAST = 1000, STEPS_MAX = 10000000, MEMORY = (int64_t)1 << 30;
 enum { GRID = 28 * 28, BATCH = 8, SAMPLES = 800, SAMPLES_LEAST = 400, SAMPLES_MIN = 16, SAMPLES_MAX = 1000000, EMBEDDING = 32, EMBEDDING_MAX = 512, DEPTH = 2, DEPTH_MAX = 8 };
 

@@ -3,7 +3,8 @@
 usage: fetch.py DIR CACHE
 
 pip downloads the wheels into CACHE and checks their hashes; a wheel already there is checked and used, so that a
-second build folder, or a machine without network whose CACHE was filled beforehand, downloads nothing.
+second build folder, or a machine without network whose CACHE was filled beforehand, downloads nothing. The environment variable
+MESON_PACKAGE_CACHE_DIR, which Meson has for its own downloads, names another CACHE.
 Nothing is installed: the two wheels are zip files and are unpacked.
 """
 import hashlib
@@ -38,7 +39,8 @@ def cached(cache, name, digest):
 
 
 def main():
-    target, cache = os.path.join(sys.argv[1], "onednn"), sys.argv[2]
+    target = os.path.join(sys.argv[1], "onednn")
+    cache = os.environ.get("MESON_PACKAGE_CACHE_DIR") or sys.argv[2]
     wanted = list(pinned())
     if len(wanted) != 2:
         sys.exit(f"{REQUIREMENTS}: expected two pinned wheels with hashes, found {len(wanted)}")

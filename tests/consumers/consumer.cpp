@@ -8,7 +8,7 @@ int main(int argc, char **argv) try {
         throw snarm::error(SNARM_ERROR_ARGUMENT, "usage: consumer MODEL");
     const snarm::detector detector = snarm::detector::load(argv[1]);
     const snarm_detector_info info = detector.info();
-    std::cout << "snarm " << snarm::version() << ' ' << info.backbone.architecture << ' ' << info.image_count
+    std::cout << "snarm " << snarm::version() << ' ' << info.backbone->architecture << ' ' << info.image_count
               << " pictures\n";
 } catch (const snarm::error &error) {
     std::cerr << error.what() << '\n';

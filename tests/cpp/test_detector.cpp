@@ -88,8 +88,8 @@ void sources(const std::vector<std::string> &good, const snarm::detector &from_f
 /* The map of inspect, made again from the parts. */
 void parts(const snarm::detector &detector, const snarm::image &image, const std::vector<float> &expected) {
     const snarm_detector_info info = detector.info();
-    const auto n = static_cast<std::size_t>(info.backbone.grid_width * info.backbone.grid_height);
-    const auto channels = static_cast<std::size_t>(info.backbone.channels);
+    const auto n = static_cast<std::size_t>(info.backbone->grid_width * info.backbone->grid_height);
+    const auto channels = static_cast<std::size_t>(info.backbone->channels);
     const auto k = static_cast<std::size_t>(info.neighbours);
     std::vector<float> planes(3 * SIDE * SIDE), features(n * channels), distances(n * k), means(n);
     snarm::preprocess(image, info.preprocess, planes);
@@ -110,11 +110,11 @@ void parts(const snarm::detector &detector, const snarm::image &image, const std
         residual.hybrid(features, inter, hybrid, reference);
         scorer.logits(hybrid, reference, logits);
         scorer.add_prior(means, logits);
-        snarm::map_from_logits(logits, static_cast<std::int32_t>(maps), info.backbone.grid_width,
-                               info.backbone.grid_height, SIDE, SIDE, map);
+        snarm::map_from_logits(logits, static_cast<std::int32_t>(maps), info.backbone->grid_width,
+                               info.backbone->grid_height, SIDE, SIDE, map);
     } else {
         CHECK(!detector.residual() && !detector.scorer());
-        snarm::map_from_patches(means, info.backbone.grid_width, info.backbone.grid_height, SIDE, SIDE, map);
+        snarm::map_from_patches(means, info.backbone->grid_width, info.backbone->grid_height, SIDE, SIDE, map);
     }
     snarm::map_smooth(map, SIDE, SIDE, info.smoothing);
     float worst = 0, largest = 0;

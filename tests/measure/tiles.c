@@ -117,7 +117,7 @@ static int fit(char **a) {
         return fail();
     printf("fit: %d pictures of %d, canvas %d, %d x %d tiles of %d; threshold %.4f; %.1f s, peak memory %.0f MiB\n",
            (int)info.image_count, (int)p.side, (int)info.preprocess.width, (int)info.tile_columns, (int)info.tile_rows,
-           (int)info.backbone.width, (double)info.threshold, sn_seconds() - began, peak_mib());
+           (int)info.backbone->width, (double)info.threshold, sn_seconds() - began, peak_mib());
     snarm_detector_destroy(detector);
     return 0;
 }

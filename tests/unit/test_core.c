@@ -6,6 +6,8 @@
 #include "core/threads.h"
 #include "support.h"
 
+#include "snarm/detector.h"
+
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -51,6 +53,32 @@ START_TEST(options_of_other_ages) {
     ck_fails(sn_options_read(&copy, sizeof copy, &newer, sizeof(size_t), "o"), SNARM_ERROR_UNSUPPORTED, "o: byte");
     sample_options blank = {0};
     ck_fails(sn_options_read(&copy, sizeof copy, &blank, sizeof(size_t), "o"), SNARM_ERROR_ARGUMENT, "struct_size");
+    blank.struct_size = (size_t)0x5a5a5a5a5a5a5a5a; /* never set */
+    ck_fails(sn_options_read(&copy, sizeof copy, &blank, sizeof(size_t), "o"), SNARM_ERROR_ARGUMENT, "was it initialised");
+}
+END_TEST
+
+START_TEST(results_of_other_ages) {
+    const sample_options filled = {sizeof filled, 5, 6};
+    sample_options old = {sizeof(size_t) + sizeof(int), 1, 2};
+    sn_options_write(&old, &filled, sizeof filled);
+    ck_assert(old.struct_size == sizeof(size_t) + sizeof(int) && old.first == 5 && old.second == 2);
+    struct {
+        sample_options known;
+        long unknown;
+    } newer = {{sizeof newer, 0, 0}, -1};
+    sn_options_write(&newer, &filled, sizeof filled);
+    ck_assert(newer.known.struct_size == sizeof newer && newer.known.second == 6 && newer.unknown == 0);
+}
+END_TEST
+
+/* The size is that of the structure of the program, not of the library. */
+START_TEST(options_are_initialised_with_the_callers_size) {
+    snarm_detector_options options;
+    memset(&options, 0x5a, sizeof options);
+    snarm_detector_options_init(&options);
+    ck_assert(options.struct_size == sizeof options && options.threads == 0 && options.exact == 0);
+    snarm_detector_options_init(NULL);
 }
 END_TEST
 
@@ -176,6 +204,8 @@ int main(void) {
     TCase *cases = tcase_create("core");
     tcase_add_test(cases, error_is_one_line);
     tcase_add_test(cases, options_of_other_ages);
+    tcase_add_test(cases, results_of_other_ages);
+    tcase_add_test(cases, options_are_initialised_with_the_callers_size);
     tcase_add_test(cases, memory_is_aligned_and_checked);
     tcase_add_test(cases, generator_is_uniform_and_repeatable);
     tcase_add_test(cases, numbers_without_locale);

@@ -134,7 +134,7 @@ START_TEST(finds_what_either_shows) {
     for (int part = 0; part < PARTS; part++)
         ck_assert(inspect(both, part, part, NULL).normalized < 0.6f);
     const snarm_detector_info info = info_of(both);
-    ck_assert(info.has_depth == 1 && info.channels == 2 * info.backbone.channels && info.format_version == 3);
+    ck_assert(info.has_depth == 1 && info.channels == 2 * info.backbone->channels && info.format_version == 3);
     ck_assert_msg(info.depth_range > 3 && info.depth_range < 5, "%g", info.depth_range);
     ck_assert_msg(info.depth_background > 0.02 && info.depth_background < 0.1, "%g", info.depth_background);
     ck_assert(info.depth_weight > 0);
@@ -151,7 +151,7 @@ START_TEST(finds_what_either_shows) {
     ck_ok(snarm_detector_inspect(colour, &dented, &result, NULL));
     ck_assert(result.score < 0.5f * found && result.score < 1.3f * result.threshold);
     ck_assert_int_eq(info_of(colour).has_depth, 0);
-    ck_assert_int_eq(info_of(colour).channels, info_of(colour).backbone.channels);
+    ck_assert_int_eq(info_of(colour).channels, info_of(colour).backbone->channels);
     snarm_detector_destroy(colour);
     snarm_detector_destroy(both);
 }
@@ -160,7 +160,7 @@ END_TEST
 START_TEST(features_lie_side_by_side) {
     snarm_detector *both = fit(usual(), 4);
     const snarm_detector_info info = info_of(both);
-    const size_t channels = (size_t)info.backbone.channels, patches = (size_t)info.backbone.grid_width * (size_t)info.backbone.grid_height;
+    const size_t channels = (size_t)info.backbone->channels, patches = (size_t)info.backbone->grid_width * (size_t)info.backbone->grid_height;
     const snarm_depth depth = depth_of(2);
     snarm_image image = view(2), relief;
     snarm_relief_options options;

@@ -98,7 +98,7 @@ START_TEST(learns_saves_loads) {
     snarm_detector_info info = {.struct_size = sizeof info};
     ck_ok(snarm_detector_get_info(detector, &info));
     ck_assert(info.image_count == PICTURES && info.bank_count == 200 && info.has_scorer == _i && info.threads == 2);
-    ck_assert(info.neighbours == (_i == 1 ? 3 : 1) && info.backbone.pooled == _i && info.smoothing == 4);
+    ck_assert(info.neighbours == (_i == 1 ? 3 : 1) && info.backbone->pooled == _i && info.smoothing == 4);
     ck_assert((snarm_detector_scorer(detector) != NULL) == (_i == 1) && (snarm_detector_residual(detector) != NULL) == (_i == 1));
     ck_assert_ptr_nonnull(snarm_detector_bank(detector));
     const float *scores;

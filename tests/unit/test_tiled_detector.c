@@ -122,7 +122,7 @@ START_TEST(finds_saves_loads) {
     ck_assert(info.preprocess.resize_width == WIDTH && info.preprocess.resize_height == HEIGHT);
     ck_assert(info.tile_width == TILE && info.tile_height == TILE && info.tile_overlap == OVERLAP);
     ck_assert(info.tile_columns == 4 && info.tile_rows == 3 && info.format_version == 2);
-    ck_assert(info.backbone.width == TILE && info.image_count == PICTURES && info.bank_count == 300);
+    ck_assert(info.backbone->width == TILE && info.image_count == PICTURES && info.bank_count == 300);
     /* Vectors are known by their picture, not by their tile. */
     const int32_t *owners;
     ck_ok(snarm_bank_get_vectors(snarm_detector_bank(detector), NULL, &owners));
