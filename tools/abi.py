@@ -10,11 +10,12 @@
         headers, ledgers, version script and library agree; exit code 1 with a line for every place where they do not.
     python3 tools/abi.py compare LIBRARY [--root DIR]
         abidiff of the last release's dump and the library, which must have debug information (meson setup -Ddebug=true). Additions are
-        allowed. Exit code 77 with a sentence if abidiff or debug information is missing.
+        allowed. Exit code 77 with a sentence if abidiff or debug information is missing, or on another machine than x86-64.
 """
 import argparse
 import glob
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -149,6 +150,9 @@ def check(project, library):
 
 
 def compare(project, library):
+    if platform.machine() != "x86_64":
+        print(f"the dump is of x86-64, this machine is {platform.machine()}")
+        return SKIP
     if shutil.which("abidiff") is None:
         print("abidiff is not there: install abigail-tools to compare the library with the last release")
         return SKIP
