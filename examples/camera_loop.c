@@ -127,9 +127,9 @@ int main(int argc, char **argv) {
         (!queue.drop_oldest && strcmp(argv[3], "wait") != 0))
         return fprintf(stderr, "usage: camera_loop MODEL FOLDER wait|drop FRAMES INTERVAL_MS\n"), 2;
     signal(SIGINT, on_signal);
-    snarm_detector_options options; /* one core is left to the camera */
-    snarm_detector_options_init(&options);
-    options.threads = snarm_default_threads() > 1 ? snarm_default_threads() - 1 : 1;
+    setvbuf(stdout, NULL, _IOLBF, 0); /* each verdict at once, also into a pipe */
+    const int threads = snarm_default_threads() - 1; /* one core is left to the camera */
+    const snarm_detector_options options = {.struct_size = sizeof options, .threads = threads > 0 ? threads : 1};
     snarm_detector *detector = NULL;
     snarm_image_list *list = NULL;
     snarm_status status = snarm_list_images(&list, argv[2]);
