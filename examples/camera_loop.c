@@ -1,11 +1,11 @@
 /* Step 5 of the ladder: a camera loop with two threads and a bounded queue.
  *
- * What it teaches: a camera's thread puts frames into a queue of fixed size, and what happens when that is full is
- * decided beforehand: "wait" holds the line up until there is room, "drop" throws the oldest frame away and counts it.
- * The last frame or Ctrl-C ends both threads; frames in the queue are still inspected. Latency is from grab to verdict.
+ * What it teaches: a camera's thread puts frames into a queue of fixed size. What happens when it is full is
+ * decided before: "wait" holds the line up until there is room, "drop" loses the oldest frame and counts it.
+ * The last frame or Ctrl-C ends both threads; what is queued is still inspected. Latency: grab to verdict.
  *
  *     cc camera_loop.c -o camera_loop -pthread $(pkg-config --cflags --libs snarm)
- *     ./camera_loop part.snarm parts/today wait 100 50     # 100 frames, one each 50 ms: a folder's pictures in turn */
+ *     ./camera_loop part.snarm parts/today wait 100 50   # 100 frames, 50 ms apart: the folder's in turn */
 #define _POSIX_C_SOURCE 200809L
 #include <snarm/snarm.h>
 
@@ -122,14 +122,14 @@ static snarm_status run(const snarm_detector *detector) {
 
 int main(int argc, char **argv) {
     if (argc == 6)
-        frame_count = atol(argv[4]), interval_ms = atol(argv[5]), queue.drop_oldest = !strcmp(argv[3], "drop");
+        frame_count = atol(argv[4]), interval_ms = atol(argv[5]), queue.drop_oldest = argv[3][0] == 'd';
     if (frame_count < 1 || frame_count >= FRAMES_MAX || interval_ms < 0 ||
-        (!queue.drop_oldest && strcmp(argv[3], "wait") != 0))
+        strcmp(argv[3], queue.drop_oldest ? "drop" : "wait") != 0)
         return fprintf(stderr, "usage: camera_loop MODEL FOLDER wait|drop FRAMES INTERVAL_MS\n"), 2;
     signal(SIGINT, on_signal);
-    snarm_detector_options options; /* one core is left to the camera */
-    snarm_detector_options_init(&options);
-    options.threads = snarm_default_threads() > 1 ? snarm_default_threads() - 1 : 1;
+    setvbuf(stdout, NULL, _IOLBF, 0); /* each verdict at once, also into a pipe */
+    const int all = snarm_default_threads(); /* one core is left to the camera */
+    const snarm_detector_options options = {.struct_size = sizeof options, .threads = all > 1 ? all - 1 : 1};
     snarm_detector *detector = NULL;
     snarm_image_list *list = NULL;
     snarm_status status = snarm_list_images(&list, argv[2]);
@@ -141,7 +141,7 @@ int main(int argc, char **argv) {
         status = run(detector);
     const int failed = status != SNARM_OK || picture_count == 0;
     if (failed)
-        fprintf(stderr, "camera_loop: %s\n", status != SNARM_OK ? snarm_last_error() : "no pictures in the folder");
+        fprintf(stderr, "camera_loop: %s\n", status != SNARM_OK ? snarm_last_error() : "no pictures there");
     while (picture_count > 0)
         snarm_image_release(&pictures[--picture_count]);
     snarm_image_list_destroy(list);

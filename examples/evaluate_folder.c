@@ -74,7 +74,8 @@ static snarm_status add(evaluation *e, size_t index) {
     if (status == SNARM_OK)
         status = snarm_pixel_metrics_add(e->pixels, e->map, mask, how->width, how->height);
     if (status == SNARM_OK) {
-        /* The map covers the whole picture unless the fit was told to cut a border off: then snarm_detector_map_to_image. */
+        /* The map covers the whole picture, unless the fit was told to cut a border off; for such a model it
+         * would go through snarm_detector_map_to_image first. */
         const snarm_report_sample shown = {.struct_size = sizeof shown,
                                            .name = sample.path,
                                            .category = snarm_dataset_category_name(e->set, 0),

@@ -1,19 +1,19 @@
 /* Step 6 of the ladder: bring your own features.
  *
- * What it teaches: bank, residual engine and scorer take features of any network. own_network() stands for yours; here
- * it gives mean and spread of each cell's colours. A scorer is trained on a few real defects with masks and used through
- * the handles: features -> bank -> residual -> scorer -> map -> score.
+ * What it teaches: bank, residual engine and scorer take features of any network. own_network() stands for
+ * yours; here it gives mean and spread of each cell's colours. A scorer is trained on a few real defects with
+ * masks and used through the handles: features -> bank -> residual -> scorer -> map -> score.
  *
  *     cc own_features.c -o own_features $(pkg-config --cflags --libs snarm) -lm
  *     ./own_features mvtec/screw screw.scorer        # a category in MVTec AD's layout
- * Of the test pictures one third is trained on, one chooses the weights, and the last is scored and printed. */
+ * Of the test pictures a third is trained on, a third chooses the weights, the others are scored. */
 #include <snarm/snarm.h>
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { GRID = 16, CELL = 8, SIDE = GRID * CELL, PATCHES = GRID * GRID, CHANNELS = 6, MASK = 4 * GRID, MAPS = 16 };
+enum { GRID = 16, CELL = 8, SIDE = 16 * 8, PATCHES = 16 * 16, MASK = 4 * 16, CHANNELS = 6, MAPS = 16 };
 static const double SMOOTHING = 4; /* pixels of the mask, and of the map */
 static const snarm_preprocess picture_size = {SIDE, SIDE, SIDE, SIDE, {0, 0, 0}, {1, 1, 1}};
 static const snarm_preprocess mask_size = {MASK, MASK, MASK, MASK, {0, 0, 0}, {1, 1, 1}};
@@ -95,23 +95,23 @@ static snarm_status inspect(size_t index) {
     snarm_sample sample;
     float score;
     snarm_status status = extract(SNARM_SPLIT_TEST, index, &sample, features);
-    if (status != SNARM_OK ||
-        (status = snarm_bank_search(bank, features, PATCHES, 1, -1, distances, NULL)) != SNARM_OK ||
-        (status = snarm_residual_inter(residual, bank, features, -1, inter)) != SNARM_OK ||
-        (status = snarm_residual_hybrid(residual, features, inter, hybrid, reference, NULL)) != SNARM_OK ||
-        (status = snarm_scorer_logits(scorer, hybrid, reference, logits)) != SNARM_OK ||
-        (status = snarm_scorer_add_prior(scorer, distances, logits)) != SNARM_OK ||
-        (status = snarm_map_from_logits(logits, MAPS, GRID, GRID, MASK, MASK, 0, map)) != SNARM_OK ||
-        (status = snarm_map_smooth(map, MASK, MASK, SMOOTHING, 0)) != SNARM_OK ||
-        (status = snarm_map_score(map, MASK, MASK, &score, NULL, NULL)) != SNARM_OK)
-        return status;
-    printf("%-8s %.4f %s\n", sample.defect, (double)score, sample.path);
-    return SNARM_OK;
+    if (status == SNARM_OK &&
+        (status = snarm_bank_search(bank, features, PATCHES, 1, -1, distances, NULL)) == SNARM_OK &&
+        (status = snarm_residual_inter(residual, bank, features, -1, inter)) == SNARM_OK &&
+        (status = snarm_residual_hybrid(residual, features, inter, hybrid, reference, NULL)) == SNARM_OK &&
+        (status = snarm_scorer_logits(scorer, hybrid, reference, logits)) == SNARM_OK &&
+        (status = snarm_scorer_add_prior(scorer, distances, logits)) == SNARM_OK &&
+        (status = snarm_map_from_logits(logits, MAPS, GRID, GRID, MASK, MASK, 0, map)) == SNARM_OK &&
+        (status = snarm_map_smooth(map, MASK, MASK, SMOOTHING, 0)) == SNARM_OK &&
+        (status = snarm_map_score(map, MASK, MASK, &score, NULL, NULL)) == SNARM_OK)
+        printf("%-8s %.4f %s\n", sample.defect, (double)score, sample.path);
+    return status;
 }
 
 /* Trains a scorer for the bank, and opens it with the residual engine that it needs. */
 static snarm_status train(const char *path) {
-    const snarm_train_source source = {good_count + test_count / 3 * 2, GRID, GRID, MASK, MASK, give, NULL, features};
+    const size_t count = good_count + test_count / 3 * 2;
+    const snarm_train_source source = {count, GRID, GRID, MASK, MASK, give, NULL, features};
     /* Not shuffled: the defects are real ones, of the kinds that will be met. */
     const snarm_train_options options = {.struct_size = sizeof options, .steps = 200, .shuffled = -1};
     snarm_train_report report;

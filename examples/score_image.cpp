@@ -1,7 +1,7 @@
 // Step 1 of the ladder in C++17: score one image.
 //
-// What it teaches: snarm/snarm.hpp turns a status into an exception and frees what a handle owns; the rest is as in
-// score_image.c. Maps are any container of floats; their size is checked before the call.
+// What it teaches: snarm/snarm.hpp turns a status into an exception and frees what a handle owns; the rest is
+// as in score_image.c. Maps are any container of floats; their size is checked before the call.
 //
 //     c++ -std=c++17 score_image.cpp -o score_image $(pkg-config --cflags --libs snarm)
 //     snarm fit --images parts/good --backbone resnet18.safetensors --out part.snarm

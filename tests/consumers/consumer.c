@@ -12,7 +12,8 @@ int main(int argc, char **argv) {
     snarm_detector_info info = {.struct_size = sizeof info};
     snarm_status status = snarm_detector_get_info(detector, &info);
     if (status == SNARM_OK)
-        printf("snarm %s %s %d pictures\n", snarm_version(), info.backbone->architecture, (int)info.image_count);
+        printf("snarm %s %s %d pictures\n", snarm_version(), info.backbone->architecture,
+               (int)info.image_count);
     snarm_detector_destroy(detector);
     return status == SNARM_OK ? 0 : 1;
 }

@@ -122,11 +122,34 @@ def by_pkg_config(work):
         source, program = os.path.join(plain, "consumer.cpp"), os.path.join(plain, "consumer_cpp")
         call("c++", "-std=c++17", *strict, source, "-o", program, *flags)
     work.run(plain, work.libdir, LD_LIBRARY_PATH=work.libdir)
+    examples(work)
 
     project = work.project("meson", "meson-pkg-config")
     call(MESON, "setup", project + "/build", project, "-Dby=pkg-config", "--wrap-mode=nofallback", **work.pc)
     call(MESON, "compile", "-C", project + "/build")
     work.run(project + "/build", work.libdir, LD_LIBRARY_PATH=work.libdir)
+
+
+def examples(work):
+    """Compiles each example against the installed library with the command that stands in it."""
+    folder = work.path("examples")
+    os.mkdir(folder)
+    compiled = []
+    for name in sorted(os.listdir(os.path.join(ROOT, "examples"))):
+        if not name.endswith((".c", ".cpp")) or (name.endswith(".cpp") and not shutil.which("c++")):
+            continue
+        shutil.copy(os.path.join(ROOT, "examples", name), folder)
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
+            (command,) = re.findall(r"^(?: \*|//) +(c(?:c|\+\+) .*)$", file.read(), re.M)
+        call("sh", "-c", f"cd {folder} && {command}", **work.pc)
+        program = re.search(r"-o (\w+)", command)[1]
+        said = call(os.path.join(folder, program), fails=True, LD_LIBRARY_PATH=work.libdir)
+        if not said.startswith(f"usage: {program} "):
+            raise Failure(f"{name} without arguments printed: {said}")
+        compiled.append(name)
+    if len(compiled) < 6:
+        raise Failure(f"only {compiled} were found")
+    print(f"examples: {', '.join(compiled)}: ok")
 
 
 def by_cmake(work):

@@ -270,15 +270,7 @@ class CameraLoop(unittest.TestCase):
 
     def test_interrupt_ends_it_cleanly(self):
         arguments = [Shared.model, self.folder(), "wait", "90000", "5"]
-        # stdout is buffered where it is no terminal: unbuffered by stdbuf, the lines come one by one.
-        command = ["stdbuf", "-oL", PROGRAMS["camera_loop"]]
-        with subprocess.Popen(
-            command + arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT, text=True
-        ) as process:
-            first = [process.stdout.readline() for _ in range(3)]
-            process.send_signal(signal.SIGINT)
-            rest, said = process.communicate(timeout=60)
-        frames, dropped = self.loop(process.returncode, "".join(first) + rest, said)
+        frames, dropped = self.loop(*interrupt("camera_loop", *arguments, when=rb"frame 2 .*\n", stream="stdout"))
         self.assertEqual((frames, dropped), (list(range(len(frames))), 0))
         self.assertLess(len(frames), 1000)
 
