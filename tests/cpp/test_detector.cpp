@@ -2,6 +2,7 @@
  */
 #include "checks.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 #include <thread>
@@ -195,6 +196,61 @@ void trained(const std::vector<std::string> &good) {
     }
 }
 
+/* A tilted plate; a dent where no picture shows it. */
+snarm::depth plate(std::size_t part, bool dent) {
+    std::vector<float> points;
+    for (std::int32_t y = 0; y < SIDE; y++)
+        for (std::int32_t x = 0; x < SIDE; x++) {
+            const bool there = dent && x >= 36 && x < 48 && y >= 20 && y < 32;
+            const auto rib = static_cast<float>((y + static_cast<std::int32_t>(part)) % 8) / 8;
+            points.push_back(static_cast<float>(x) / 2);
+            points.push_back(static_cast<float>(y) / 2);
+            points.push_back(300 + 0.01f * static_cast<float>(x) - rib + (there && (x + y) % 5 < 2 ? 2.0f : 0.0f));
+        }
+    return {std::move(points), SIDE, SIDE};
+}
+
+void depths(const std::vector<std::string> &good) {
+    const snarm::image_source source{good.size(), [&](std::size_t i) { return snarm::image::load(good[i]); }};
+    snarm::fit_callbacks calls;
+    calls.depths = {good.size(), [](std::size_t i) { return plate(i, false); }};
+    const snarm::detector detector = snarm::detector::fit(weights, source, fit_options(), calls);
+    const snarm_detector_info info = detector.info();
+    CHECK(info.has_depth == 1 && info.channels == 2 * info.backbone->channels);
+    const snarm::image image = snarm::image::load(good[0]);
+    std::vector<float> map(detector.map_size());
+    const snarm_result whole = detector.inspect(image, plate(0, false), map);
+    const snarm_result dented = detector.inspect(image, plate(0, true));
+    CHECK(dented.score > 2 * whole.score);
+    CHECK(whole.map_max == *std::max_element(map.begin(), map.end()));
+    CHECK_ERROR(SNARM_ERROR_ARGUMENT, "snarm_detector_inspect_depth", detector.inspect(image));
+    const snarm::span<float> few(map.data(), 3);
+    CHECK_ERROR(SNARM_ERROR_ARGUMENT, "map", detector.inspect(image, plate(0, false), few));
+    CHECK_ERROR(SNARM_ERROR_ARGUMENT, "points", snarm::depth({1, 2, 3}, 2, 2));
+    auto options = snarm::defaults<snarm_relief_options>();
+    options.range = 2;
+    const snarm::image relief = snarm::depth_relief(plate(0, true), options);
+    CHECK(relief.width() == SIDE && relief.format() == SNARM_RGB8);
+    calls.depths.load = [](std::size_t i) -> snarm::depth {
+        if (i == 1)
+            throw std::length_error("depth 1");
+        return plate(i, false);
+    };
+    try {
+        snarm::detector::fit(weights, source, fit_options(), calls);
+        CHECK(false);
+    } catch (const std::length_error &error) {
+        CHECK(std::string(error.what()) == "depth 1");
+    }
+    snarm::depth first = plate(0, false);
+    const float *points = first.get().points;
+    snarm::depth taken = std::move(first);
+    CHECK(taken.get().points == points);
+    snarm::depth again;
+    again = std::move(taken);
+    CHECK(again.points().size() == static_cast<std::size_t>(SIDE * SIDE * 3) && again.get().points == points);
+}
+
 } // namespace
 
 void test_detector() {
@@ -212,4 +268,5 @@ void test_detector() {
     CHECK(std::equal(loaded.scores().begin(), loaded.scores().end(), detector.scores().begin()));
     inspection(loaded);
     trained(good);
+    depths(good);
 }

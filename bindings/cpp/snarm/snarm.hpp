@@ -489,14 +489,23 @@ class depth {
     depth() noexcept = default;
     depth(const depth &) = delete;
     depth &operator=(const depth &) = delete;
-    depth(depth &&other) noexcept : depth_(std::exchange(other.depth_, snarm_depth{})) {
+    /*   points  (height, width, 3), kept */
+    depth(std::vector<float> points, std::int32_t width, std::int32_t height) : points_(std::move(points)) {
+        detail::expect_size("snarm::depth", "points", points_.size(),
+                            detail::product("snarm::depth", {width, height, 3}));
+        depth_.points = points_.data(), depth_.width = width, depth_.height = height;
+    }
+    depth(depth &&other) noexcept
+        : depth_(std::exchange(other.depth_, snarm_depth{})), points_(std::move(other.points_)) {
     }
     depth &operator=(depth &&other) noexcept {
         std::swap(depth_, other.depth_);
+        std::swap(points_, other.points_);
         return *this;
     }
     ~depth() {
-        snarm_depth_release(&depth_);
+        if (points_.empty())
+            snarm_depth_release(&depth_);
     }
 
     /* What a C function filled: this releases it from now on. */
@@ -537,6 +546,7 @@ class depth {
         return static_cast<std::size_t>(depth_.width) * static_cast<std::size_t>(depth_.height) * 3;
     }
     snarm_depth depth_{};
+    std::vector<float> points_; /* empty: the library's */
 };
 
 /*   point  3 values */
@@ -544,6 +554,55 @@ inline bool depth_is_hole(span<const float> point) {
     detail::expect_size("snarm::depth_is_hole", "point", point.size(), 3);
     return snarm_depth_is_hole(point.data()) != 0;
 }
+
+inline image depth_relief(const snarm_depth &depth,
+                          const snarm_relief_options &options = defaults<snarm_relief_options>()) {
+    snarm_image relief{};
+    check(snarm_depth_relief(&relief, &depth, &options));
+    return image::adopt(relief);
+}
+
+/* The depth pictures of an image_source, as many and in its order. */
+struct depth_source {
+    std::size_t count = 0;
+    std::function<depth(std::size_t index)> load;
+};
+
+namespace detail {
+
+class depth_source_call {
+  public:
+    depth_source_call(const depth_source &source, exceptions &thrown) : source_(source), thrown_(thrown) {
+    }
+    snarm_depth_source c() {
+        return {source_.count, load, release, this};
+    }
+
+  private:
+    static snarm_status load(void *user, std::size_t index, snarm_depth *out) {
+        auto &self = *static_cast<depth_source_call *>(user);
+        const bool loaded = self.thrown_.keep([&] {
+            self.held_.push_back(self.source_.load(index));
+            *out = self.held_.back().get();
+            return true;
+        });
+        return loaded ? SNARM_OK : SNARM_ERROR_CANCELLED;
+    }
+    static void release(void *user, snarm_depth *depth) {
+        auto &held = static_cast<depth_source_call *>(user)->held_;
+        const auto found = std::find_if(held.begin(), held.end(), [&](const snarm::depth &one) {
+            return one.get().points == depth->points;
+        });
+        if (found != held.end())
+            held.erase(found);
+    }
+
+    const depth_source &source_;
+    exceptions &thrown_;
+    std::vector<depth> held_;
+};
+
+} // namespace detail
 
 /* ---- backbone.h
  * ------------------------------------------------------------------------------------------------ */
@@ -966,6 +1025,7 @@ struct fit_callbacks {
     progress_function progress{};
     train_progress_function training{}; /* called only where options.train is set */
     image_source textures{};            /* count 0: none */
+    depth_source depths{};              /* count 0: none */
 };
 
 class detector : public detail::owner<detail::view<snarm_detector>, snarm_detector, snarm_detector_destroy> {
@@ -1010,6 +1070,14 @@ class detector : public detail::owner<detail::view<snarm_detector>, snarm_detect
             detail::expect_size("snarm::detector::inspect", "map", map.size(), map_size());
         auto result = defaults<snarm_result>();
         check(snarm_detector_inspect(get(), &image, &result, map.empty() ? nullptr : map.data()));
+        return result;
+    }
+    /* Of a detector that was fitted with depth pictures. */
+    snarm_result inspect(const snarm_image &image, const snarm_depth &depth, span<float> map = {}) const {
+        if (!map.empty())
+            detail::expect_size("snarm::detector::inspect", "map", map.size(), map_size());
+        auto result = defaults<snarm_result>();
+        check(snarm_detector_inspect_depth(get(), &image, &depth, &result, map.empty() ? nullptr : map.data()));
         return result;
     }
     void map_to_image(span<const float> map, std::int32_t image_width, std::int32_t image_height,
@@ -1080,6 +1148,10 @@ class detector : public detail::owner<detail::view<snarm_detector>, snarm_detect
         const snarm_image_source c_textures = textures.c();
         if (callbacks.textures.count > 0)
             own.textures = &c_textures;
+        detail::depth_source_call depths(callbacks.depths, thrown);
+        const snarm_depth_source c_depths = depths.c();
+        if (callbacks.depths.count > 0)
+            own.depths = &c_depths;
         snarm_detector *handle = nullptr;
         const snarm_status status = call(&handle, &own);
         detector fitted(handle); // destroyed where a callback threw and the fit succeeded all the same
