@@ -6,12 +6,13 @@
 set -eu
 
 packages="gcc libc6-dev meson ninja-build pkg-config python3 python3-pip libpng-dev libjpeg62-turbo-dev
-          libtiff-dev libjansson-dev libmd-dev check"
+          libtiff-dev libjansson-dev libmd-dev check python3-numpy python3-pytest"
 
 if ! command -v dpkg >/dev/null || ! command -v apt-get >/dev/null; then
     echo "This is no Debian system. Install by its own means, then run again with --no-install:" >&2
-    echo "  a C compiler, meson 1.0, ninja, pkg-config, python3 with pip, and the headers of libpng," >&2
-    echo "  libjpeg-turbo, libtiff (4.5 or later; can be left out), jansson, libmd and check" >&2
+    echo "  a C compiler, meson 1.0, ninja, pkg-config, python3 with pip (and numpy and pytest, for the tests of the" >&2
+    echo "  Python package), and the headers of libpng, libjpeg-turbo, libtiff (4.5 or later; can be left out)," >&2
+    echo "  jansson, libmd and check" >&2
     exit 1
 fi
 
@@ -24,6 +25,8 @@ is_there() {
     pkg-config) command -v pkg-config >/dev/null ;;
     python3) command -v python3 >/dev/null ;;
     python3-pip) python3 -m pip --version >/dev/null 2>&1 ;;
+    python3-numpy) python3 -c 'import numpy' 2>/dev/null ;;
+    python3-pytest) python3 -c 'import pytest' 2>/dev/null ;;
     *) false ;;
     esac
 }
