@@ -1,10 +1,13 @@
 """What meson runs: the tests of the Python package, on the package and the library of this checkout.
 
-Ends with 77, which meson counts as skipped, where numpy or pytest are absent from the Python that meson found.
+Ends with 77, which meson counts as skipped, where numpy or pytest are absent from the Python that meson found. A library that is
+built with sanitizers needs their run-time libraries to be loaded before Python's own; clang has none that could be.
 """
 
 import importlib.util
 import os
+import shlex
+import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -15,6 +18,21 @@ if sys.version_info < (3, 10):
 if missing:
     print(f"skipped: {sys.executable} has no {' and no '.join(missing)} (Debian: python3-numpy python3-pytest)")
     sys.exit(77)
+
+sanitizers = os.environ.get("SNARM_SANITIZE", "none")
+if sanitizers not in ("", "none"):
+    preload = []
+    for name in ("libasan.so", "libubsan.so", "libstdc++.so"):
+        command = [*shlex.split(os.environ.get("CC", "cc")), f"-print-file-name={name}"]
+        path = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        if not os.path.isabs(path):
+            print(f"skipped: the library is built with {sanitizers}, and the compiler has no {name} that Python could load first")
+            sys.exit(77)
+        preload.append(path)
+    os.environ["LD_PRELOAD"] = " ".join(preload)
+    # The interpreter itself leaves memory behind at its end.
+    os.environ["ASAN_OPTIONS"] = "detect_leaks=0"
+    os.environ["UBSAN_OPTIONS"] = "halt_on_error=1:print_stacktrace=1"
 
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [os.path.dirname(HERE), os.environ.get("PYTHONPATH")]))
 # Tests run beside each other: threads that wait actively would slow all of them.
