@@ -1,7 +1,7 @@
 """What meson runs: the tests of the Python package, on the package and the library of this checkout.
 
 Ends with 77, which meson counts as skipped, where numpy or pytest are absent from the Python that meson found. A library that is
-built with sanitizers needs their run-time libraries to be loaded before Python's own; clang has none that could be.
+built with sanitizers needs its run-time libraries to be loaded first.
 """
 
 import importlib.util
@@ -19,16 +19,16 @@ if missing:
     print(f"skipped: {sys.executable} has no {' and no '.join(missing)} (Debian: python3-numpy python3-pytest)")
     sys.exit(77)
 
-sanitizers = os.environ.get("SNARM_SANITIZE", "none")
-if sanitizers not in ("", "none"):
+sanitizers = [name for name in os.environ.get("SNARM_SANITIZE", "").split(",") if name not in ("", "none")]
+if sanitizers:
+    libraries = {"address": "libasan.so", "undefined": "libubsan.so"}
+    if os.environ.get("SNARM_COMPILER") != "gcc" or not set(sanitizers) <= set(libraries):
+        print(f"skipped: Python can load a library with sanitizers {', '.join(sanitizers)} only if it is gcc's address or undefined")
+        sys.exit(77)
     preload = []
-    for name in ("libasan.so", "libubsan.so", "libstdc++.so"):
+    for name in [libraries[sanitizer] for sanitizer in sanitizers] + ["libstdc++.so"]:
         command = [*shlex.split(os.environ.get("CC", "cc")), f"-print-file-name={name}"]
-        path = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-        if not os.path.isabs(path):
-            print(f"skipped: the library is built with {sanitizers}, and the compiler has no {name} that Python could load first")
-            sys.exit(77)
-        preload.append(path)
+        preload.append(subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip())
     os.environ["LD_PRELOAD"] = " ".join(preload)
     # The interpreter itself leaves memory behind at its end.
     os.environ["ASAN_OPTIONS"] = "detect_leaks=0"
