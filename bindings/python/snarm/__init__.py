@@ -40,7 +40,7 @@ from .report import Report
 from .residual import Hybrid, ResidualEngine
 from .result import Result
 from .scorer import Scorer, ScorerInfo
-from .train import TrainOptions, TrainReport, TrainSample, train_scorer
+from .train import TrainOptions, TrainProgress, TrainReport, TrainSample, train_scorer
 
 __version__ = ".".join(map(str, _VERSION))
 
@@ -81,6 +81,7 @@ __all__ = [
     "Split",
     "Status",
     "TrainOptions",
+    "TrainProgress",
     "TrainReport",
     "TrainSample",
     "UnsupportedError",

@@ -58,6 +58,9 @@ class Call:
                 signal.signal(number, handler)
         self._handlers.clear()
         self._wrapped.clear()
+        # The call was not made, and what a signal said meanwhile must not be lost.
+        if exception[0] is not None and self.exception is not None:
+            raise self.exception
 
     def keep(self, error: BaseException) -> None:
         if self.exception is None:

@@ -61,8 +61,9 @@ class Scorer(Handle):
         reference_ratio: float | None = None,
         threads: int | None = None,
     ) -> None:
-        """Loads a scorer file: a published checkpoint as safetensors (``python -m snarm.convert``), or one of ``train_scorer``.
+        """Loads a scorer file and prepares it for one grid.
 
+        path: a published checkpoint as safetensors (``python -m snarm.convert``), or a file of ``train_scorer``.
         grid_width, grid_height: patches; 2..512 each.
         reference_ratio: rho, the residual engine's; default the file's, else 0.75.
         threads: 1..64; default ``default_threads()``.

@@ -101,11 +101,12 @@ def test_files(work, bad_part):
 def test_pillow_reads_the_same(work, bad_part, detector):
     image = pytest.importorskip("PIL.Image")
     snarm.save_png(work / "pillow.png", bad_part)
-    picture = np.asarray(image.open(work / "pillow.png"))
+    with image.open(work / "pillow.png") as opened:
+        picture = np.asarray(opened)
+        with pytest.raises(TypeError, match="convert"):
+            detector.inspect(opened)
     assert (picture == snarm.load_image(work / "pillow.png")).all()
     assert detector.inspect(picture) == detector.inspect(work / "pillow.png")
-    with pytest.raises(TypeError, match="convert"):
-        detector.inspect(image.open(work / "pillow.png"))
 
 
 def test_preprocess(bad_part):
