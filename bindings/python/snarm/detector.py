@@ -197,7 +197,7 @@ class Detector(Handle):
 
         picture: an array (``snarm.images``), or the path of a PNG, JPEG or BMP file.
         bgr: an array of three channels is blue, green, red.
-        with_map: False saves the memory of the map; the result's map is then None.
+        with_map: False saves the memory of the map; the result's map is then an array of shape (0, 0).
         out: (height, width) float32 of ``info.preprocess`` that receives the map, for loops that take no new memory.
         """
         handle = self._handle
@@ -238,7 +238,7 @@ class Detector(Handle):
         """
         if result is None:
             result = self.inspect(picture, bgr=bgr)
-        if result.map is None:
+        if result.map.size == 0:
             raise ArgumentError("result: it has no map (with_map=False)")
         with Opened(picture, bgr=bgr) as image:
             placed = self.map_to_image(result.map, image.width, image.height)

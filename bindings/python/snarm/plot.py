@@ -47,7 +47,7 @@ def _draw_map(figure: Any, axes: Any, values: Any, result: Result) -> None:
 
 def map_figure(result: Result, *, size: tuple[float, float] = (5.0, 4.2)) -> Figure:
     """The map of a result, from 0 to twice its threshold, with a line where it crosses the threshold."""
-    if result.map is None:
+    if result.map.size == 0:
         raise ArgumentError("result: it has no map (with_map=False)")
     figure, (axes,) = _figure(1, size)
     _draw_map(figure, axes, result.map, result)
@@ -70,7 +70,7 @@ def figure(
     pixels = load_image(picture) if is_path(picture) else np.asarray(picture)  # type: ignore[arg-type]
     if result is None:
         result = detector.inspect(pixels, bgr=bgr)
-    if result.map is None:
+    if result.map.size == 0:
         raise ArgumentError("result: it has no map (with_map=False)")
     drawn = detector.heatmap(pixels, result, bgr=bgr)
     placed = detector.map_to_image(result.map, pixels.shape[1], pixels.shape[0])

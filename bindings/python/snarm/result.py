@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from . import _abi as abi
 from ._arrays import FloatArray
 from ._options import plain
@@ -21,7 +23,7 @@ class Result:
     normalized: 0..1, rising with score, 0.5 at the threshold.
     verdict: "anomalous" if score >= threshold, else "normal"; ``anomalous`` is the same as a bool.
     map: (height, width) float32, the anomaly map at the size that the detector's ``info.preprocess`` says
-        (``Detector.map_to_image`` brings it to the picture's); None if it was not asked for.
+        (``Detector.map_to_image`` brings it to the picture's); of shape (0, 0) if it was not asked for.
     threshold: scores from here up are anomalous. map_threshold: map values from here up are.
     map_max: the largest value of the map; map_x, map_y: where, in pixels of the map; x, y: where, in pixels of the picture.
     preprocess_ms, backbone_ms, match_ms, scorer_ms, map_ms: milliseconds spent on each step.
@@ -30,7 +32,7 @@ class Result:
     score: float
     normalized: float
     verdict: str
-    map: FloatArray | None = field(repr=False, compare=False)
+    map: FloatArray = field(repr=False, compare=False)
     threshold: float
     map_threshold: float
     map_max: float
@@ -46,7 +48,8 @@ class Result:
 
     @classmethod
     def _of(cls, structure: abi.snarm_result, map: FloatArray | None) -> Result:
-        return plain(cls, structure, map=map, verdict="anomalous" if structure.anomalous else "normal")
+        values = np.empty((0, 0), np.float32) if map is None else map
+        return plain(cls, structure, map=values, verdict="anomalous" if structure.anomalous else "normal")
 
     @property
     def anomalous(self) -> bool:
