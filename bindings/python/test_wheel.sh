@@ -60,8 +60,8 @@ END
 step "pip install the wheel, pytest$more"
 # shellcheck disable=SC2086
 "$bin/python" -m pip --disable-pip-version-check install --quiet "$wheel" pytest $more
-run_path=$("$bin/python" -c 'import snarm, subprocess; print(subprocess.run(["readelf", "-d", snarm._library.lib._name], capture_output=True, text=True).stdout)' |
-    sed -n 's/.*Library r.*path: \[\(.*\)\]/\1/p')
+library=$("$bin/python" -c 'import snarm; print(snarm._library.lib._name)')
+run_path=$(readelf -d "$library" | sed -n 's/.*Library r.*path: \[\(.*\)\]/\1/p')
 echo "run path: $run_path"
 case $run_path in
 "" | '$ORIGIN') ;;
