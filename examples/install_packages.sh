@@ -27,6 +27,8 @@ is_there() {
     cmake) command -v cmake >/dev/null ;;
     python3) command -v python3 >/dev/null ;;
     python3-pip) python3 -m pip --version >/dev/null 2>&1 ;;
+    python3-numpy) python3 -c 'import numpy' 2>/dev/null ;;
+    python3-pytest) python3 -c 'import pytest' 2>/dev/null ;;
     *) false ;;
     esac
 }

@@ -21,7 +21,7 @@ cd "$(dirname "$0")/.."
 if [ "$install" = yes ]; then
     # With what only tests need: they are skipped where it is absent. abigail-tools compares the interface with the last release's,
     # which takes debug information; the manual's pages are built and checked with python3-markdown.
-    sh examples/install_packages.sh abigail-tools cmake g++ python3-markdown
+    sh examples/install_packages.sh abigail-tools cmake g++ python3-markdown python3-numpy python3-pytest
 fi
 if [ ! -f build-test/build.ninja ]; then
     meson setup build-test --buildtype=release -Ddebug=true -Dwerror=true

@@ -97,6 +97,14 @@ static snarm_status pixel_metrics_options(void *s) {
     snarm_pixel_metrics_destroy(out);
     return status;
 }
+static snarm_status relief_options(void *s) {
+    float points[] = {0, 0, 1, 1, 0, 1, 0, 1, 1, 1, 1, 1};
+    const snarm_depth depth = {points, 2, 2};
+    snarm_image out;
+    snarm_status status = snarm_depth_relief(&out, &depth, s);
+    snarm_image_release(&out);
+    return status;
+}
 static snarm_status report_options(void *s) {
     snarm_report *out;
     snarm_status status = snarm_report_create(&out, s);
@@ -154,7 +162,7 @@ typedef struct probe {
 static const probe probes[] = {
     READ(backbone_options), READ(bank_options),          READ(coreset_options), READ(dataset_options),  READ(detector_options),
     READ(fit_options),      READ(heatmap_options),       READ(image_options),   READ(report_options),   READ(report_sample),
-    READ(residual_options), READ(pixel_metrics_options), READ(scorer_options),  READ(train_options),    FILLED(backbone_info),
+    READ(residual_options), READ(pixel_metrics_options), READ(scorer_options),  READ(train_options),    READ(relief_options), FILLED(backbone_info),
     FILLED(detector_info),  FILLED(bank_search_info),    FILLED(scorer_info),   FILLED(result),
 };
 

@@ -34,6 +34,17 @@ int example(snarm_detector *detector, snarm_image image, snarm_result result, co
 }
 """
 C_FILE_FRAME = '#include <snarm/snarm.h>\n#include <stdio.h>\n#include <stdlib.h>\n#line %d "%s"\n%s'
+CPP_FRAME = """%s
+int example(const snarm::detector &detector, snarm::span<const std::uint8_t> camera_buffer, const std::string &path,
+            const std::vector<std::string> &paths) {
+    (void)detector, (void)camera_buffer, (void)path, (void)paths;
+    {
+#line %d "%s"
+%s
+    }
+    return 0;
+}
+"""
 C_FLAGS = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-Wno-unused", "-fsyntax-only"]
 CPP_FLAGS = ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-Wno-unused", "-fsyntax-only"]
 
@@ -94,7 +105,7 @@ def check_cpp(command, block, name):
         source = f'{"" if whole else include}#line {block.line + 1} "{name}"\n{block.code}'
     else:
         code = re.sub(r"^#include[^\n]*", "", block.code, flags=re.M)
-        source = f'{include}#line {block.line + 1} "{name}"\nint example() {{\n{code}\nreturn 0; }}'
+        source = CPP_FRAME % (include, block.line + 1, name, code)
     return compile_with(command, CPP_FLAGS, ".cpp", source)
 
 
