@@ -46,9 +46,8 @@ static snarm_status inspect(const snarm_detector *detector, const char *path, co
     snarm_status status = snarm_image_load(&image, path, NULL);
     if (status != SNARM_OK)
         return status;
-    /* A camera's buffer needs no file: fill in the structure yourself, for instance
-     * snarm_image image = {.pixels = buffer, .width = 1280, .height = 1024, .stride = 1280, .format =
-     * SNARM_GREY8}; */
+    /* A camera's buffer needs no file; fill in the structure yourself:
+     * snarm_image image = {.pixels = buffer, .width = 1280, .height = 1024, .format = SNARM_GREY8}; */
 
     snarm_detector_info info = {.struct_size = sizeof info};
     status = snarm_detector_get_info(detector, &info);

@@ -10,13 +10,15 @@
  *
  *   failures   are thrown as snarm::error, with the status and the library's sentence
  *   handles    (backbone, bank, residual, scorer, detector, dataset, image_list, pixel_metrics, report) own
- * theirs and can be moved, not copied. get() lends the C handle, release() gives it away; a moved-from one is
- * empty, which every call refuses with snarm::error views      (backbone_view, bank_view, residual_view,
- * scorer_view) own nothing and can be copied: the parts of a detector, valid as long as it. Each handle is
- * also a view options    and results are the C structures; snarm::defaults<snarm_fit_options>() gives one
- * that is initialised arrays     are spans, whose sizes are checked before the call: std::span where there is
- * one, else snarm::span callbacks  are std::function. An exception that one throws ends the call and comes
- * out of it, as it was thrown threads    what the C handles allow
+ *              theirs and can be moved, not copied. get() lends the C handle, release() gives it away; a
+ *              moved-from one is empty, which every call refuses with snarm::error
+ *   views      (backbone_view, bank_view, residual_view, scorer_view) own nothing and can be copied: the parts
+ *              of a detector, valid as long as it. Each handle is also a view
+ *   options    and results are the C structures; snarm::defaults<snarm_fit_options>() gives one that is ready
+ *   arrays     are spans, whose sizes are checked before the call: std::span where there is one, else
+ *              snarm::span
+ *   callbacks  are std::function. An exception that one throws ends the call and comes out of it as it was
+ *   threads    what the C handles allow
  */
 #ifndef SNARM_SNARM_HPP
 #define SNARM_SNARM_HPP
@@ -41,8 +43,7 @@
 
 namespace snarm {
 
-/* ---- errors
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- errors ------------------------------------------------------------------------------------------ */
 
 /* A call that failed; what() is the library's sentence, which names the function or file, the field and the
  * value. */
@@ -64,8 +65,7 @@ inline void check(snarm_status status) {
         throw error(status, snarm_last_error());
 }
 
-/* ---- spans
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- spans ------------------------------------------------------------------------------------------- */
 
 #if defined(__cpp_lib_span)
 template <class T> using span = std::span<T>;
@@ -83,8 +83,7 @@ template <class T> class span {
     }
     template <std::size_t N> constexpr span(T (&array)[N]) noexcept : span(array, N) {
     }
-    /* Anything with data() and size(): vectors, arrays, other spans. A temporary one only where it is read.
-     */
+    /* Anything with data() and size(): vectors, arrays, other spans. Temporaries only where they are read. */
     template <class C, class = same<std::remove_pointer_t<decltype(std::declval<C &>().data())>>>
     constexpr span(C &container) noexcept : span(container.data(), container.size()) {
     }
@@ -117,8 +116,7 @@ template <class T> class span {
 };
 #endif
 
-/* ---- structures, callbacks
- * ------------------------------------------------------------------------------------- */
+/* ---- structures, callbacks --------------------------------------------------------------------------- */
 
 /* A C structure as its header wants it before use: every option at its default, every other field zero. For
  * all structures that begin with struct_size: options, infos, snarm_result, snarm_report_sample. */
@@ -280,8 +278,7 @@ template <class View, class C, void (*Destroy)(C *)> class owner : public View {
 
 } // namespace detail
 
-/* ---- status.h
- * -------------------------------------------------------------------------------------------------- */
+/* ---- status.h ---------------------------------------------------------------------------------------- */
 
 inline const char *version() noexcept {
     return snarm_version();
@@ -293,8 +290,7 @@ inline int default_threads() noexcept {
     return snarm_default_threads();
 }
 
-/* ---- image.h
- * --------------------------------------------------------------------------------------------------- */
+/* ---- image.h ----------------------------------------------------------------------------------------- */
 
 namespace detail {
 
@@ -326,7 +322,7 @@ inline std::size_t buffer_size(const char *function, const snarm_image &image) {
 
 /* A picture in memory of the caller's, such as a camera's buffer; not copied, not owned.
  *   pixels  the buffer; larger is allowed. With a negative stride, for pictures stored from the bottom up,
- * the top row is the last of the height rows in it */
+ *           the top row is the last of the height rows in it */
 inline snarm_image image_view(span<const std::uint8_t> pixels, std::int32_t width, std::int32_t height,
                               snarm_pixel_format format, std::ptrdiff_t stride = 0) {
     static const char function[] = "snarm::image_view";
@@ -480,8 +476,7 @@ class source_call {
 
 } // namespace detail
 
-/* ---- depth.h
- * --------------------------------------------------------------------------------------------------- */
+/* ---- depth.h ----------------------------------------------------------------------------------------- */
 
 /* A depth picture that is owned. */
 class depth {
@@ -604,8 +599,7 @@ class depth_source_call {
 
 } // namespace detail
 
-/* ---- backbone.h
- * ------------------------------------------------------------------------------------------------ */
+/* ---- backbone.h -------------------------------------------------------------------------------------- */
 
 class backbone_view : public detail::view<snarm_backbone> {
   public:
@@ -640,8 +634,7 @@ class backbone : public detail::owner<backbone_view, snarm_backbone, snarm_backb
     }
 };
 
-/* ---- bank.h
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- bank.h ------------------------------------------------------------------------------------------ */
 
 struct bank_size {
     std::size_t count;     /* M */
@@ -770,8 +763,7 @@ coreset_select(span<const float> vectors, std::int32_t channels, std::size_t tar
     return selected;
 }
 
-/* ---- residual.h
- * ------------------------------------------------------------------------------------------------ */
+/* ---- residual.h -------------------------------------------------------------------------------------- */
 
 class residual_view : public detail::view<snarm_residual> {
   public:
@@ -831,8 +823,7 @@ class residual : public detail::owner<residual_view, snarm_residual, snarm_resid
     }
 };
 
-/* ---- scorer.h
- * -------------------------------------------------------------------------------------------------- */
+/* ---- scorer.h ---------------------------------------------------------------------------------------- */
 
 struct navigator {
     span<const float> weight; /* (C), the scorer's */
@@ -887,8 +878,7 @@ class scorer : public detail::owner<scorer_view, snarm_scorer, snarm_scorer_dest
     }
 };
 
-/* ---- map.h
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- map.h ------------------------------------------------------------------------------------------- */
 
 /*   threads  0: default_threads() */
 inline void map_from_logits(span<const float> logits, std::int32_t maps, std::int32_t grid_width,
@@ -941,8 +931,7 @@ inline void map_resize(span<const float> map, std::int32_t width, std::int32_t h
     check(snarm_map_resize(map.data(), width, height, dst.data(), dst_width, dst_height));
 }
 
-/* ---- train.h
- * --------------------------------------------------------------------------------------------------- */
+/* ---- train.h ----------------------------------------------------------------------------------------- */
 
 /* One sample; what the spans point to stays valid until the next sample is asked for, or the call ends. */
 struct train_sample {
@@ -1017,8 +1006,7 @@ inline snarm_train_report train_scorer(const std::string &path, const bank_view 
     return report;
 }
 
-/* ---- detector.h
- * ------------------------------------------------------------------------------------------------ */
+/* ---- detector.h -------------------------------------------------------------------------------------- */
 
 /* What a fit calls. Each that is not empty takes the place of what the options hold. */
 struct fit_callbacks {
@@ -1160,8 +1148,7 @@ class detector : public detail::owner<detail::view<snarm_detector>, snarm_detect
     }
 };
 
-/* ---- metrics.h
- * ------------------------------------------------------------------------------------------------- */
+/* ---- metrics.h --------------------------------------------------------------------------------------- */
 
 inline snarm_score_metrics metrics_scores(span<const float> scores, span<const std::uint8_t> labels) {
     detail::expect_size("snarm::metrics_scores", "labels", labels.size(), scores.size());
@@ -1249,8 +1236,7 @@ class pixel_metrics : public detail::owner<detail::view<snarm_pixel_metrics>, sn
     }
 };
 
-/* ---- dataset.h
- * ------------------------------------------------------------------------------------------------- */
+/* ---- dataset.h --------------------------------------------------------------------------------------- */
 
 class dataset : public detail::owner<detail::view<snarm_dataset>, snarm_dataset, snarm_dataset_destroy> {
   public:
@@ -1332,8 +1318,7 @@ inline image mask_load_full(const std::string &path) {
     return image::adopt(mask);
 }
 
-/* ---- report.h
- * -------------------------------------------------------------------------------------------------- */
+/* ---- report.h ---------------------------------------------------------------------------------------- */
 
 /*   map  (image.height, image.width) floats */
 inline image heatmap_render(const snarm_image &picture, span<const float> map,
