@@ -94,8 +94,8 @@ typedef struct snarm_fit_options {
     /* Depth: reliefs of the depth pictures (snarm_depth_relief) go through the same network, and their features join those of the
      * pictures. Such a detector takes a depth picture with every picture. Not with scorer_path. See docs/depth.md. */
     const snarm_depth_source *depths; /* NULL: none */
-    double depth_weight;    /* of the depth's features beside the picture's; at 1, the default, both lie equally far from their nearest
-                               neighbours among good patches, on the mean; above 0, at most 100 */
+    double depth_weight;    /* of the depth's features beside the picture's; at 1, the default, the good patches that lie farthest
+                               from their nearest neighbours lie equally far in both; above 0, at most 100 */
 } snarm_fit_options;
 static inline void snarm_fit_options_init(snarm_fit_options *options) {
     snarm_options_clear(options, sizeof *options);

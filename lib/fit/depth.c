@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PICTURES = 32, TILES = 32, PATCHES = 4096 };
+enum { PICTURES = 32, TILES = 32, PATCHES = 4096, FARTHEST = 20 };
 
 /* A background that is flattened: most of the border lies on its plane, and a part stands out of it. */
 static const double plane_border = 0.8, plane_object = 0.05, plane_object_most = 0.95;
@@ -73,8 +73,14 @@ static snarm_status collect(sn_feature_source *source, float *picture, float *re
     return SNARM_OK;
 }
 
-/* The mean distance from a vector to the nearest other one. */
-static snarm_status mean_distance(const float *vectors, size_t count, int32_t channels, int32_t threads, double *mean) {
+static int by_distance(const void *a, const void *b) {
+    const float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+/* How far the vectors that are farthest from their nearest other one are from it: the mean of the farthest twentieth. These decide how
+ * a good part scores; the others, flat background as a rule, would say nothing. */
+static snarm_status farthest_distance(const float *vectors, size_t count, int32_t channels, int32_t threads, double *mean) {
     snarm_bank_options options;
     snarm_bank_options_init(&options);
     options.threads = threads;
@@ -84,10 +90,16 @@ static snarm_status mean_distance(const float *vectors, size_t count, int32_t ch
     snarm_status status = sn_alloc(&distances, count, 2 * sizeof *distances, "distances");
     if (status == SNARM_OK)
         status = snarm_bank_search(bank, vectors, count, 2, -1, distances, NULL);
+    const size_t farthest = count / FARTHEST + 1;
     double sum = 0;
-    for (size_t i = 0; status == SNARM_OK && i < count; i++)
-        sum += (double)distances[2 * i + 1]; /* the nearest is the vector itself */
-    *mean = sum / (double)count;
+    if (status == SNARM_OK) {
+        for (size_t i = 0; i < count; i++)
+            distances[i] = distances[2 * i + 1]; /* the nearest is the vector itself */
+        qsort(distances, count, sizeof *distances, by_distance);
+        for (size_t i = count - farthest; i < count; i++)
+            sum += (double)distances[i];
+    }
+    *mean = sum / (double)farthest;
     sn_free(distances);
     snarm_bank_destroy(bank);
     return status;
@@ -98,8 +110,8 @@ static snarm_status choose_weight(snarm_detector *d, sn_feature_source *source, 
     SN_TRY(collect(source, picture, relief, &count));
     double of_picture = 0, of_relief = 0;
     if (count > 1) {
-        SN_TRY(mean_distance(picture, count, d->shape.channels, d->threads, &of_picture));
-        SN_TRY(mean_distance(relief, count, d->shape.channels, d->threads, &of_relief));
+        SN_TRY(farthest_distance(picture, count, d->shape.channels, d->threads, &of_picture));
+        SN_TRY(farthest_distance(relief, count, d->shape.channels, d->threads, &of_relief));
     }
     /* Where all patches of one kind are alike there is nothing to compare. */
     if (of_picture > 0 && of_relief > 1e-6 * of_picture)

@@ -17,6 +17,7 @@ from ._constants import Layout, PixelFormat, Search, Split, Status
 from .backbone import Backbone, BackboneInfo
 from .bank import Bank, BankSearch, select_coreset
 from .dataset import Dataset, Sample, list_images, load_mask, load_mask_full
+from .depth import Depth, depth_relief, load_depth
 from .detector import Detector, DetectorInfo, Pictures
 from .errors import (
     ArgumentError,
@@ -34,7 +35,7 @@ from .errors import (
     status_name,
 )
 from .heatmap import render_heatmap
-from .images import Picture, Preprocess, decode_image, load_depth, load_image, preprocess, preprocess_with_rgb, save_png
+from .images import Picture, Preprocess, decode_image, load_image, preprocess, preprocess_with_rgb, save_png
 from .metrics import Curve, PixelMetrics, PixelMetricsResult, ScoreMetrics, score_curve, score_metrics
 from .report import Report
 from .residual import Hybrid, ResidualEngine
@@ -53,6 +54,7 @@ __all__ = [
     "Cancelled",
     "Curve",
     "Dataset",
+    "Depth",
     "Detector",
     "DetectorInfo",
     "Error",
@@ -87,6 +89,7 @@ __all__ = [
     "UnsupportedError",
     "decode_image",
     "default_threads",
+    "depth_relief",
     "images",
     "last_error",
     "library_version",

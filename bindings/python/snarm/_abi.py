@@ -74,6 +74,10 @@ class snarm_depth(Structure):
     _fields_ = [("points", float_p), ("width", c_int32), ("height", c_int32)]
 
 
+class snarm_relief_options(Structure):
+    _fields_ = [("struct_size", c_size_t), ("range", c_double), ("background", c_double)]
+
+
 # backbone.h
 class snarm_backbone_options(Structure):
     _fields_ = [
@@ -257,6 +261,19 @@ class snarm_image_source(Structure):
     ]
 
 
+depth_load_fn = CFUNCTYPE(c_int, c_void_p, c_size_t, POINTER(snarm_depth))
+depth_release_fn = CFUNCTYPE(None, c_void_p, POINTER(snarm_depth))
+
+
+class snarm_depth_source(Structure):
+    _fields_ = [
+        ("count", c_size_t),
+        ("load", depth_load_fn),
+        ("release", depth_release_fn),
+        ("user", c_void_p),
+    ]
+
+
 class snarm_fit_options(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -285,6 +302,8 @@ class snarm_fit_options(Structure):
         ("tile_width", c_int32),
         ("tile_height", c_int32),
         ("tile_overlap", c_int32),
+        ("depths", POINTER(snarm_depth_source)),
+        ("depth_weight", c_double),
     ]
 
 
@@ -337,6 +356,11 @@ class snarm_detector_info(Structure):
         ("tile_overlap", c_int32),
         ("tile_columns", c_int32),
         ("tile_rows", c_int32),
+        ("has_depth", c_int32),
+        ("channels", c_int32),
+        ("depth_range", c_double),
+        ("depth_background", c_double),
+        ("depth_weight", c_double),
     ]
 
 

@@ -11,7 +11,6 @@ from typing import Any
 from . import _abi as abi
 from ._abi import float_p, handle_p, int32_p, size_p, uint8_p
 
-
 # Every exported function: what it returns (snarm_status is c_int) and its arguments.
 FUNCTIONS: dict[str, tuple[Any, Any]] = {
     # status.h
@@ -28,6 +27,7 @@ FUNCTIONS: dict[str, tuple[Any, Any]] = {
     # depth.h
     "snarm_depth_load": (c_int, [POINTER(abi.snarm_depth), c_char_p, POINTER(abi.snarm_image_options)]),
     "snarm_depth_release": (None, [POINTER(abi.snarm_depth)]),
+    "snarm_depth_relief": (c_int, [POINTER(abi.snarm_image), POINTER(abi.snarm_depth), POINTER(abi.snarm_relief_options)]),
     # backbone.h
     "snarm_backbone_create": (c_int, [handle_p, c_char_p, POINTER(abi.snarm_backbone_options)]),
     "snarm_backbone_destroy": (None, [c_void_p]),
@@ -90,6 +90,10 @@ FUNCTIONS: dict[str, tuple[Any, Any]] = {
     "snarm_detector_save": (c_int, [c_void_p, c_char_p]),
     "snarm_detector_load": (c_int, [handle_p, c_char_p, POINTER(abi.snarm_detector_options)]),
     "snarm_detector_inspect": (c_int, [c_void_p, POINTER(abi.snarm_image), POINTER(abi.snarm_result), float_p]),
+    "snarm_detector_inspect_depth": (
+        c_int,
+        [c_void_p, POINTER(abi.snarm_image), POINTER(abi.snarm_depth), POINTER(abi.snarm_result), float_p],
+    ),
     "snarm_detector_map_to_image": (c_int, [c_void_p, float_p, c_int32, c_int32, float_p]),
     "snarm_detector_get_info": (c_int, [c_void_p, POINTER(abi.snarm_detector_info)]),
     "snarm_detector_get_training": (c_int, [c_void_p, POINTER(abi.snarm_train_report)]),

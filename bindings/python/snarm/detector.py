@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ctypes import POINTER, byref, c_char_p, c_float, c_size_t, c_void_p
+from ctypes import POINTER, byref, c_char_p, c_float, c_size_t, c_void_p, cast
 from ctypes import pointer as pointer_to
 from dataclasses import dataclass
 from typing import Any, Union
@@ -20,6 +20,7 @@ from ._options import Path, integer, options, path_bytes, plain, sized
 from .backbone import Backbone, BackboneInfo
 from .bank import Bank
 from .dataset import list_images
+from .depth import Depth, OpenedDepth, as_depth, open_depth
 from .errors import ArgumentError, check
 from .heatmap import render
 from .images import Opened, Picture, Preprocess, as_image, is_path, open_file
@@ -32,6 +33,10 @@ Pictures = Union[Path, Sequence[Picture], ByteArray]
 """A folder, with the folders in it; or a sequence of paths and arrays; or an array (count, height, width) or
 (count, height, width, 3) of uint8. A sequence of one's own need not hold the pictures: its items are asked for when they are needed,
 each possibly more than once and in any order."""
+
+Depths = Union[Sequence[Depth], FloatArray]
+"""Depth pictures, one for each picture and in the same order: a sequence of TIFF files and arrays (height, width, 3) of float32, or an array
+(count, height, width, 3). As above."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,8 @@ class DetectorInfo:
     seed, threads: of the fit, and of this handle.
     format_version, library_version: of the model file, and of the library that fitted it.
     tile_width, tile_height, tile_overlap, tile_columns, tile_rows: of a detector with tiles; else 0.
+    has_depth: whether it takes depth pictures. channels: of a patch's features: the backbone's, with depth twice that.
+    depth_range, depth_background: of the reliefs (``depth_relief``); depth_weight: of their features; without depth 0.
     """
 
     backbone: BackboneInfo
@@ -71,6 +78,11 @@ class DetectorInfo:
     tile_overlap: int
     tile_columns: int
     tile_rows: int
+    has_depth: bool
+    channels: int
+    depth_range: float
+    depth_background: float
+    depth_weight: float
 
 
 class Detector(Handle):
@@ -110,6 +122,8 @@ class Detector(Handle):
         tile_width: int | None = None,
         tile_height: int | None = None,
         tile_overlap: int | None = None,
+        depths: Depths | None = None,
+        depth_weight: float | None = None,
         bgr: bool = False,
         progress: Progress | None = None,
     ) -> Detector:
@@ -132,6 +146,8 @@ class Detector(Handle):
         textures: pictures that fill some of the synthetic defects; None: textures of the library's own.
         search: "auto": a large bank gets a filter that finds at least 99.9% of the true neighbours; "exact".
         tile_width, tile_height, tile_overlap: tiles, for large pictures with small defects (docs/tiles.md).
+        depths: depth pictures whose features join the pictures' (docs/depth.md); None: pictures alone.
+        depth_weight: of the depth's features beside the picture's; default 1: equal; above 0, at most 100.
         bgr: arrays of three channels are blue, green, red.
         progress: ``progress(stage, done, total)``, stages "features", "coreset", "bank", "search", "samples", "threshold"; a true
             value ends the fit with ``Cancelled``, an exception is raised again.
@@ -163,6 +179,8 @@ class Detector(Handle):
                 tile_width=tile_width,
                 tile_height=tile_height,
                 tile_overlap=tile_overlap,
+                depths=None if depths is None else pointer_to(_depths(call, depths)),
+                depth_weight=depth_weight,
             )
             weights = path_bytes(backbone, "backbone")
             paths = _paths(images, "images")
@@ -192,10 +210,19 @@ class Detector(Handle):
         """Writes one .snarm file with everything in it, the backbone's weights too; whole or not at all."""
         check(lib.snarm_detector_save(self._handle, path_bytes(path, "path")))
 
-    def inspect(self, picture: Picture, *, bgr: bool = False, with_map: bool = True, out: FloatArray | None = None) -> Result:
+    def inspect(
+        self,
+        picture: Picture,
+        depth: Depth | None = None,
+        *,
+        bgr: bool = False,
+        with_map: bool = True,
+        out: FloatArray | None = None,
+    ) -> Result:
         """Inspects one picture of any size.
 
         picture: an array (``snarm.images``), or the path of a PNG, JPEG or BMP file.
+        depth: of a detector fitted with depths: the part's depth picture, an array (``snarm.depth``) or the path of a TIFF file.
         bgr: an array of three channels is blue, green, red.
         with_map: False saves the memory of the map; the result's map is then an array of shape (0, 0).
         out: (height, width) float32 of ``info.preprocess`` that receives the map, for loops that take no new memory.
@@ -209,7 +236,11 @@ class Detector(Handle):
             values = np.empty((how.height, how.width), np.float32)
         result = sized(abi.snarm_result)
         with Opened(picture, bgr=bgr) as image:
-            check(lib.snarm_detector_inspect(handle, byref(image), byref(result), pointer(values)))
+            if depth is None:
+                check(lib.snarm_detector_inspect(handle, byref(image), byref(result), pointer(values)))
+            else:
+                with OpenedDepth(depth) as points:
+                    check(lib.snarm_detector_inspect_depth(handle, byref(image), byref(points), byref(result), pointer(values)))
         return Result._of(result, values)
 
     def map_to_image(self, map: FloatArray, width: int, height: int) -> FloatArray:
@@ -228,16 +259,18 @@ class Detector(Handle):
         check(lib.snarm_detector_map_to_image(self._handle, pointer(map), width, height, pointer(result)))
         return result
 
-    def heatmap(self, picture: Picture, result: Result | None = None, *, bgr: bool = False) -> ByteArray:
+    def heatmap(
+        self, picture: Picture, result: Result | None = None, *, depth: Depth | None = None, bgr: bool = False
+    ) -> ByteArray:
         """The map laid over the picture, with a line around what lies at or above the map's threshold: what
         ``snarm inspect --heatmaps`` writes.
 
         picture: that which was inspected.
-        result: of the inspection; None: it is inspected now.
+        result: of the inspection; None: it is inspected now, with depth where the detector takes one.
         Returns (height, width, 3) uint8, red green blue, of the picture's size.
         """
         if result is None:
-            result = self.inspect(picture, bgr=bgr)
+            result = self.inspect(picture, depth, bgr=bgr)
         if result.map.size == 0:
             raise ArgumentError("result: it has no map (with_map=False)")
         with Opened(picture, bgr=bgr) as image:
@@ -253,7 +286,9 @@ class Detector(Handle):
         """What it is."""
         info = sized(abi.snarm_detector_info)
         check(lib.snarm_detector_get_info(self._handle, byref(info)))
-        return plain(DetectorInfo, info, backbone=BackboneInfo._of(info.backbone.contents), preprocess=Preprocess._of(info.preprocess))
+        return plain(
+            DetectorInfo, info, backbone=BackboneInfo._of(info.backbone.contents), preprocess=Preprocess._of(info.preprocess)
+        )
 
     @property
     def training(self) -> TrainReport | None:
@@ -288,8 +323,8 @@ class Detector(Handle):
         address = lib.snarm_detector_residual(owner)
         if address is None:
             return None
-        network = self.info.backbone
-        return ResidualEngine._borrowed(address, owner, (network.patches, network.channels))
+        info = self.info
+        return ResidualEngine._borrowed(address, owner, (info.backbone.patches, info.channels))
 
     @property
     def scorer(self) -> Scorer | None:
@@ -341,3 +376,32 @@ def _source(call: Call, images: Pictures, name: str, bgr: bool) -> abi.snarm_ima
         return item
 
     return call.source(abi.snarm_image_source, abi.snarm_image, items, fill, lib.snarm_image_release)  # type: ignore[no-any-return]
+
+
+def _depths(call: Call, depths: Depths) -> abi.snarm_depth_source:
+    """A snarm_depth_source over a sequence or an array of depth pictures."""
+    if isinstance(depths, np.ndarray):
+        if depths.ndim != 4:
+            raise ArgumentError(
+                f"depths: shape {depths.shape}, expected (count, height, width, 3); a single one goes into a list"
+            )
+    elif is_path(depths) or not hasattr(depths, "__len__") or not hasattr(depths, "__getitem__"):
+        raise TypeError(f"depths: {type(depths).__name__}, expected a sequence or an array, in the order of the pictures")
+    loaded: set[int] = set()
+
+    def fill(target: abi.snarm_depth, item: Any) -> Any:
+        opened = open_depth(item) if is_path(item) else as_depth(item, "depths: a depth picture")
+        target.points, target.width, target.height = opened.points, opened.width, opened.height
+        if is_path(item):
+            loaded.add(cast(opened.points, c_void_p).value or 0)
+        return item
+
+    def release(target: Any) -> None:
+        # Arrays are their owner's.
+        place = cast(target.contents.points, c_void_p).value or 0
+        if place in loaded:
+            loaded.discard(place)
+            lib.snarm_depth_release(target)
+
+    items: Any = depths
+    return call.source(abi.snarm_depth_source, abi.snarm_depth, items, fill, release)  # type: ignore[no-any-return]

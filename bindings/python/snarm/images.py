@@ -202,16 +202,3 @@ def _preprocessed(picture: Picture, how: Preprocess, bgr: bool, with_rgb: bool) 
     with Opened(picture, bgr=bgr) as image:
         check(lib.snarm_image_preprocess(byref(image), byref(structure), pointer(planes), pointer(rgb)))
     return planes, rgb
-
-
-def load_depth(path: Path, *, max_pixels: int | None = None, max_side: int | None = None) -> FloatArray:
-    """Reads a TIFF file of x, y, z as MVTec 3D-AD has them: (height, width, 3) float32, in the file's unit (MVTec 3D-AD: millimetres).
-
-    A pixel that was not measured is 0, 0, 0 or has a coordinate that is not finite. A library built without libtiff says so.
-    """
-    depth, limits = abi.snarm_depth(), _limits(max_pixels, max_side, False)
-    check(lib.snarm_depth_load(byref(depth), path_bytes(path, "path"), byref(limits)))
-    try:
-        return np.ctypeslib.as_array(depth.points, (depth.height, depth.width, 3)).copy()
-    finally:
-        lib.snarm_depth_release(byref(depth))

@@ -129,7 +129,7 @@ CHANGES = [
     ("detector.h", "    float map_threshold; /* map values", "    int32_t added; float map_threshold; /* map values", "snarm_result: fields"),
     ("bank.h", "int32_t exact; ", "int64_t exact; ", "snarm_bank_options.exact: "),
     ("bank.h", "    int32_t threads; /* default 0", "    double threads; /* default 0", "snarm_bank_options"),
-    ("map.h", "double sigma, int32_t threads", "double sigma, int32_t threads, int32_t added", "snarm_map_smooth: 6 arguments in C, 5 here"),
+    ("map.h", "double sigma", "int32_t added, double sigma", "snarm_map_smooth: 6 arguments in C, 5 here"),
     ("map.h", "double sigma", "float sigma", "snarm_map_smooth: argument 3"),
     ("status.h", "SNARM_API int32_t snarm_default", "SNARM_API int snarm_added(void); SNARM_API int32_t snarm_default", "snarm_added: only in the headers"),
     ("train.h", "size_t index, snarm_train_sample *sample", "snarm_train_sample *sample", "snarm_train_source.load: a callback"),
