@@ -32,7 +32,7 @@ typedef struct bank_builder {
 } bank_builder;
 
 static snarm_status open_all(bank_builder *b, const char *network, const char *folder) {
-    snarm_status status = snarm_list_images(&b->list, folder);
+    snarm_status status = snarm_image_list_open(&b->list, folder);
     if (status == SNARM_OK)
         status = snarm_backbone_create(&b->backbone, network, NULL);
     b->info.struct_size = sizeof b->info;

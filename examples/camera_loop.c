@@ -132,7 +132,7 @@ int main(int argc, char **argv) {
     const snarm_detector_options options = {.struct_size = sizeof options, .threads = all > 1 ? all - 1 : 1};
     snarm_detector *detector = NULL;
     snarm_image_list *list = NULL;
-    snarm_status status = snarm_list_images(&list, argv[2]);
+    snarm_status status = snarm_image_list_open(&list, argv[2]);
     for (size_t i = 0; status == SNARM_OK && i < snarm_image_list_count(list) && i < PICTURES_MAX; i++)
         status = snarm_image_load(&pictures[picture_count++], snarm_image_list_get(list, i), NULL);
     if (status == SNARM_OK)

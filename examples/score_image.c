@@ -30,7 +30,7 @@ static snarm_status write_heatmap(const snarm_detector *detector, const snarm_im
         snarm_heatmap_options_init(&options);
         options.high = 2 * map_threshold;  /* the full colour */
         options.threshold = map_threshold; /* the region from here up is outlined */
-        status = snarm_heatmap_render(image, full, &options, &picture);
+        status = snarm_heatmap_render(&picture, image, full, &options);
     }
     if (status == SNARM_OK)
         status = snarm_image_save_png(&picture, path);

@@ -82,7 +82,7 @@ static snarm_status fit(snarm_detector **detector, const char *backbone, const s
 /* Fits, tells how it went, saves. */
 static snarm_status run(snarm_detector **detector, char **argv, int64_t steps, int32_t samples) {
     snarm_image_list *list;
-    snarm_status status = snarm_list_images(&list, argv[2]);
+    snarm_status status = snarm_image_list_open(&list, argv[2]);
     if (status == SNARM_OK)
         status = fit(detector, argv[1], list, steps, samples);
     snarm_image_list_destroy(list);

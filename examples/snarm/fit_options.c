@@ -229,7 +229,7 @@ int fit_settings_check(fit_settings *s, const char *caller) {
 int list_pictures(const text_list *paths, bool without_depths, text_list *pictures) {
     for (size_t i = 0; i < paths->count; i++) {
         snarm_image_list *list;
-        if (snarm_list_images(&list, paths->items[i]) != SNARM_OK)
+        if (snarm_image_list_open(&list, paths->items[i]) != SNARM_OK)
             return fail_library(EXIT_INPUT);
         size_t count = 0;
         for (size_t k = 0; k < snarm_image_list_count(list); k++) {

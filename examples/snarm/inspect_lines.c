@@ -45,7 +45,7 @@ static int write_heatmap(const inspector *run, const snarm_image *image, const s
     int code = make_folders_above(path);
     if (code == CONTINUE &&
         (snarm_detector_map_to_image(run->detector, run->map, image->width, image->height, map) != SNARM_OK ||
-         snarm_heatmap_render(image, map, &options, &picture) != SNARM_OK ||
+         snarm_heatmap_render(&picture, image, map, &options) != SNARM_OK ||
          snarm_image_save_png(&picture, path) != SNARM_OK))
         code = fail_library(EXIT_INPUT);
     snarm_image_release(&picture);

@@ -97,7 +97,7 @@ int target_list_make(target_list *list, const text_list *paths, const char *heat
     for (size_t i = 0; i < paths->count; i++) {
         const char *given = paths->items[i];
         snarm_image_list *found;
-        if (snarm_list_images(&found, given) != SNARM_OK) {
+        if (snarm_image_list_open(&found, given) != SNARM_OK) {
             add(list, given, snarm_last_error(), NULL);
             continue;
         }

@@ -136,7 +136,7 @@ typedef struct snarm_image_list snarm_image_list;
  *         is this file.
  * SNARM_ERROR_ARGUMENT for NULL or an empty path; SNARM_ERROR_IO when there is no such file or folder, or a
  * folder cannot be read or lies more than 64 deep; SNARM_ERROR_MEMORY. */
-SNARM_API snarm_status snarm_list_images(snarm_image_list **out, const char *path);
+SNARM_API snarm_status snarm_image_list_open(snarm_image_list **out, const char *path);
 
 /* 0 for a NULL handle. */
 SNARM_API size_t snarm_image_list_count(const snarm_image_list *list);

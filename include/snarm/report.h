@@ -37,11 +37,12 @@ static inline void snarm_heatmap_options_init(snarm_heatmap_options *options) {
 }
 
 /* Draws map in a perceptually uniform colour scale over image, and a line around the anomalous region.
- *   image    the picture that was inspected
+ *   out      on success an RGB picture of the same size, released with snarm_image_release; untouched on failure
+ *   image    the picture that was inspected; the caller's
  *   map      (image->height, image->width) floats (snarm_detector_map_to_image)
- *   out      an RGB picture of the same size; released with snarm_image_release */
-SNARM_API snarm_status snarm_heatmap_render(const snarm_image *image, const float *map,
-                                            const snarm_heatmap_options *options, snarm_image *out);
+ *   options  NULL for defaults, which need a threshold above 0 or a high */
+SNARM_API snarm_status snarm_heatmap_render(snarm_image *out, const snarm_image *image, const float *map,
+                                            const snarm_heatmap_options *options);
 
 /* A report being collected: pictures with what an inspection said of them and what is true. One thread at a
  * time may use a handle; different handles are independent. Memory: the encoded pictures, about three

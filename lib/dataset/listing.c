@@ -62,12 +62,12 @@ static snarm_status list_folder(sn_names *paths, const char *path, const descent
     return status;
 }
 
-snarm_status snarm_list_images(snarm_image_list **out, const char *path) {
+snarm_status snarm_image_list_open(snarm_image_list **out, const char *path) {
     if (out == NULL)
-        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_list_images: out is NULL");
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_image_list_open: out is NULL");
     *out = NULL;
     if (path == NULL || path[0] == '\0')
-        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_list_images: path is %s, a file or folder expected",
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_image_list_open: path is %s, a file or folder expected",
                         path == NULL ? "NULL" : "empty");
     struct stat found;
     if (stat(path, &found) != 0)

@@ -60,8 +60,8 @@ static void blend(uint8_t *rgb, const snarm_image *image, const float *map,
     }
 }
 
-snarm_status snarm_heatmap_render(const snarm_image *image, const float *map,
-                                  const snarm_heatmap_options *options, snarm_image *out) {
+snarm_status snarm_heatmap_render(snarm_image *out, const snarm_image *image, const float *map,
+                                  const snarm_heatmap_options *options) {
     snarm_heatmap_options how;
     if (map == NULL || out == NULL)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_heatmap_render: %s is NULL",

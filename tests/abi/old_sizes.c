@@ -85,7 +85,7 @@ static snarm_status fit_options(void *s) {
 }
 static snarm_status heatmap_options(void *s) {
     snarm_image out = {0};
-    return snarm_heatmap_render(&picture, map, s, &out);
+    return snarm_heatmap_render(&out, &picture, map, s);
 }
 static snarm_status image_options(void *s) {
     snarm_image out;

@@ -259,25 +259,25 @@ START_TEST(lists_images) {
     ck_assert_int_eq(symlink("..", scratch_file("list/a/back")), 0);
     ck_assert_int_eq(mkfifo(scratch_file("list/pipe.png"), 0600), 0);
     snarm_image_list *list;
-    ck_ok(snarm_list_images(&list, scratch_file("list")));
+    ck_ok(snarm_image_list_open(&list, scratch_file("list")));
     ck_assert_uint_eq(snarm_image_list_count(list), COUNT);
     for (size_t i = 0; i < COUNT; i++)
         ck_assert_str_eq(snarm_image_list_get(list, i), scratch_file(expected[i]));
     ck_assert_ptr_null(snarm_image_list_get(list, COUNT));
     snarm_image_list_destroy(list);
-    ck_ok(snarm_list_images(&list, scratch_file("list/empty")));
+    ck_ok(snarm_image_list_open(&list, scratch_file("list/empty")));
     ck_assert_uint_eq(snarm_image_list_count(list), 0);
     snarm_image_list_destroy(list);
-    ck_ok(snarm_list_images(&list, scratch_file("list/a/notes.txt")));
+    ck_ok(snarm_image_list_open(&list, scratch_file("list/a/notes.txt")));
     ck_assert_uint_eq(snarm_image_list_count(list), 1);
     ck_assert_str_eq(snarm_image_list_get(list, 0), scratch_file("list/a/notes.txt"));
     snarm_image_list_destroy(list);
-    ck_fails(snarm_list_images(&list, scratch_file("list/none")), SNARM_ERROR_IO,
+    ck_fails(snarm_image_list_open(&list, scratch_file("list/none")), SNARM_ERROR_IO,
              "list/none: the file or folder");
     ck_assert_ptr_null(list);
-    ck_fails(snarm_list_images(&list, NULL), SNARM_ERROR_ARGUMENT, "path is NULL");
-    ck_fails(snarm_list_images(&list, ""), SNARM_ERROR_ARGUMENT, "path is empty");
-    ck_fails(snarm_list_images(NULL, "a"), SNARM_ERROR_ARGUMENT, "out is NULL");
+    ck_fails(snarm_image_list_open(&list, NULL), SNARM_ERROR_ARGUMENT, "path is NULL");
+    ck_fails(snarm_image_list_open(&list, ""), SNARM_ERROR_ARGUMENT, "path is empty");
+    ck_fails(snarm_image_list_open(NULL, "a"), SNARM_ERROR_ARGUMENT, "out is NULL");
     snarm_image_list_destroy(NULL);
     ck_assert_uint_eq(snarm_image_list_count(NULL), 0);
     ck_assert_ptr_null(snarm_image_list_get(NULL, 0));
@@ -290,7 +290,7 @@ START_TEST(refuses_what_cannot_be_read) {
         strcat(deep, "d/");
     touch(deep);
     snarm_image_list *list;
-    ck_fails(snarm_list_images(&list, scratch_file("deep")), SNARM_ERROR_IO, "lies 65 deep");
+    ck_fails(snarm_image_list_open(&list, scratch_file("deep")), SNARM_ERROR_IO, "lies 65 deep");
     for (int i = 0; i < 66; i++) { /* taken away again: the scratch folder's own removal is not that deep */
         ck_assert_int_eq(rmdir(scratch_file(deep)), 0);
         deep[strlen(deep) - 2] = '\0';
@@ -300,7 +300,7 @@ START_TEST(refuses_what_cannot_be_read) {
     if (access(scratch_file("closed/inner"), R_OK) == 0)
         printf("skipped: this user reads every folder\n");
     else
-        ck_fails(snarm_list_images(&list, scratch_file("closed")), SNARM_ERROR_IO,
+        ck_fails(snarm_image_list_open(&list, scratch_file("closed")), SNARM_ERROR_IO,
                  "closed/inner: the folder cannot");
     ck_assert_int_eq(chmod(scratch_file("closed/inner"), 0700), 0);
 }

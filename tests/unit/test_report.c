@@ -59,7 +59,7 @@ START_TEST(low_values_leave_the_picture) {
     options.threshold = 1;
     for (size_t f = 0; f < sizeof formats / sizeof *formats; f++) {
         snarm_image image = make_picture(pixels, formats[f].format, formats[f].bytes), out = {0};
-        ck_ok(snarm_heatmap_render(&image, map, &options, &out));
+        ck_ok(snarm_heatmap_render(&out, &image, map, &options));
         ck_assert(out.width == WIDTH && out.height == HEIGHT && out.format == SNARM_RGB8);
         for (int y = 0; y < HEIGHT; y++)
             for (int x = 0; x < WIDTH; x++) {
@@ -83,13 +83,13 @@ START_TEST(full_values_take_the_colour) {
     snarm_heatmap_options options;
     snarm_heatmap_options_init(&options);
     options.low = 1, options.high = 3, options.opacity = 1;
-    ck_ok(snarm_heatmap_render(&image, map, &options, &out));
+    ck_ok(snarm_heatmap_render(&out, &image, map, &options));
     ck_assert_mem_eq(at(&out, 3, 0), table[SN_HEAT_STEPS - 1], 3);
     ck_assert_mem_eq(at(&out, 3, 9), table[SN_HEAT_STEPS - 1], 3);
     snarm_image_release(&out);
     /* The default opacity is 0.6. */
     options.opacity = 0;
-    ck_ok(snarm_heatmap_render(&image, map, &options, &out));
+    ck_ok(snarm_heatmap_render(&out, &image, map, &options));
     ck_assert_int_eq(at(&out, 3, 9)[0], (int)(40 + 0.6 * (table[SN_HEAT_STEPS - 1][0] - 40) + 0.5));
     snarm_image_release(&out);
 }
@@ -146,11 +146,11 @@ START_TEST(outline_needs_a_threshold) {
     snarm_heatmap_options options;
     snarm_heatmap_options_init(&options);
     options.high = 10;
-    ck_ok(snarm_heatmap_render(&image, map, &options, &out));
+    ck_ok(snarm_heatmap_render(&out, &image, map, &options));
     ck_assert_int_eq(at(&out, 29, 20)[0], 40);
     snarm_image_release(&out);
     options.threshold = 5;
-    ck_ok(snarm_heatmap_render(&image, map, &options, &out));
+    ck_ok(snarm_heatmap_render(&out, &image, map, &options));
     ck_assert_int_eq(at(&out, 29, 20)[0], 255);
     snarm_image_release(&out);
 }
@@ -162,24 +162,24 @@ START_TEST(bad_arguments) {
     snarm_image image = make_picture(pixels, SNARM_RGB8, 3), out = {0};
     snarm_heatmap_options options;
     snarm_heatmap_options_init(&options);
-    ck_fails(snarm_heatmap_render(&image, map, NULL, &out), SNARM_ERROR_ARGUMENT, "high is 0");
-    ck_fails(snarm_heatmap_render(&image, map, &options, &out), SNARM_ERROR_ARGUMENT, "high is 0");
+    ck_fails(snarm_heatmap_render(&out, &image, map, NULL), SNARM_ERROR_ARGUMENT, "high is 0");
+    ck_fails(snarm_heatmap_render(&out, &image, map, &options), SNARM_ERROR_ARGUMENT, "high is 0");
     options.threshold = 1;
-    ck_fails(snarm_heatmap_render(NULL, map, &options, &out), SNARM_ERROR_ARGUMENT, "image is NULL");
-    ck_fails(snarm_heatmap_render(&image, NULL, &options, &out), SNARM_ERROR_ARGUMENT, "map is NULL");
-    ck_fails(snarm_heatmap_render(&image, map, &options, NULL), SNARM_ERROR_ARGUMENT, "out is NULL");
+    ck_fails(snarm_heatmap_render(&out, NULL, map, &options), SNARM_ERROR_ARGUMENT, "image is NULL");
+    ck_fails(snarm_heatmap_render(&out, &image, NULL, &options), SNARM_ERROR_ARGUMENT, "map is NULL");
+    ck_fails(snarm_heatmap_render(NULL, &image, map, &options), SNARM_ERROR_ARGUMENT, "out is NULL");
     options.low = 2;
-    ck_fails(snarm_heatmap_render(&image, map, &options, &out), SNARM_ERROR_ARGUMENT, "low, which is 2");
+    ck_fails(snarm_heatmap_render(&out, &image, map, &options), SNARM_ERROR_ARGUMENT, "low, which is 2");
     options.low = NAN;
-    ck_fails(snarm_heatmap_render(&image, map, &options, &out), SNARM_ERROR_ARGUMENT, "low is nan");
+    ck_fails(snarm_heatmap_render(&out, &image, map, &options), SNARM_ERROR_ARGUMENT, "low is nan");
     options.low = 0, options.threshold = INFINITY;
-    ck_fails(snarm_heatmap_render(&image, map, &options, &out), SNARM_ERROR_ARGUMENT, "threshold is inf");
+    ck_fails(snarm_heatmap_render(&out, &image, map, &options), SNARM_ERROR_ARGUMENT, "threshold is inf");
     options.threshold = 1, options.opacity = 1.5;
-    ck_fails(snarm_heatmap_render(&image, map, &options, &out), SNARM_ERROR_ARGUMENT, "opacity is 1.5");
+    ck_fails(snarm_heatmap_render(&out, &image, map, &options), SNARM_ERROR_ARGUMENT, "opacity is 1.5");
     options.opacity = NAN;
-    ck_fails(snarm_heatmap_render(&image, map, &options, &out), SNARM_ERROR_ARGUMENT, "opacity is nan");
+    ck_fails(snarm_heatmap_render(&out, &image, map, &options), SNARM_ERROR_ARGUMENT, "opacity is nan");
     options.opacity = 0, map[2 * WIDTH + 7] = NAN;
-    ck_fails(snarm_heatmap_render(&image, map, &options, &out), SNARM_ERROR_ARGUMENT, "x 7, y 2");
+    ck_fails(snarm_heatmap_render(&out, &image, map, &options), SNARM_ERROR_ARGUMENT, "x 7, y 2");
     ck_assert_ptr_null(out.pixels);
 }
 END_TEST

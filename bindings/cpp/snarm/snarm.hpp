@@ -1279,10 +1279,10 @@ class image_list
     image_list() noexcept = default;
     explicit image_list(snarm_image_list *owned) noexcept : owner(view(owned)) {
     }
-    /* snarm_list_images */
+    /* snarm_image_list_open */
     static image_list list(const std::string &path) {
         snarm_image_list *handle = nullptr;
-        check(snarm_list_images(&handle, path.c_str()));
+        check(snarm_image_list_open(&handle, path.c_str()));
         return image_list(handle);
     }
     std::size_t size() const noexcept {
@@ -1327,7 +1327,7 @@ inline image heatmap_render(const snarm_image &picture, span<const float> map,
     detail::expect_size(function, "map", map.size(),
                         detail::product(function, {picture.height, picture.width}));
     snarm_image rendered{};
-    check(snarm_heatmap_render(&picture, map.data(), &options, &rendered));
+    check(snarm_heatmap_render(&rendered, &picture, map.data(), &options));
     return image::adopt(rendered);
 }
 

@@ -119,7 +119,7 @@ FUNCTIONS: dict[str, tuple[Any, Any]] = {
     "snarm_dataset_sample_count": (c_size_t, [c_void_p, c_size_t, c_int]),
     "snarm_dataset_sample": (c_int, [c_void_p, c_size_t, c_int, c_size_t, POINTER(abi.snarm_sample)]),
     "snarm_dataset_destroy": (None, [c_void_p]),
-    "snarm_list_images": (c_int, [handle_p, c_char_p]),
+    "snarm_image_list_open": (c_int, [handle_p, c_char_p]),
     "snarm_image_list_count": (c_size_t, [c_void_p]),
     "snarm_image_list_get": (c_char_p, [c_void_p, c_size_t]),
     "snarm_image_list_destroy": (None, [c_void_p]),
@@ -128,7 +128,7 @@ FUNCTIONS: dict[str, tuple[Any, Any]] = {
     # report.h
     "snarm_heatmap_render": (
         c_int,
-        [POINTER(abi.snarm_image), float_p, POINTER(abi.snarm_heatmap_options), POINTER(abi.snarm_image)],
+        [POINTER(abi.snarm_image), POINTER(abi.snarm_image), float_p, POINTER(abi.snarm_heatmap_options)],
     ),
     "snarm_report_create": (c_int, [handle_p, POINTER(abi.snarm_report_options)]),
     "snarm_report_add": (c_int, [c_void_p, POINTER(abi.snarm_report_sample)]),

@@ -92,7 +92,7 @@ def _name(value: bytes | None) -> str | None:
 def list_images(path: Path) -> list[str]:
     """The images of a folder and the folders in it, sorted by path (.png, .jpg, .jpeg, .bmp, .tif, .tiff); or the file itself."""
     out = c_void_p()
-    check(lib.snarm_list_images(byref(out), path_bytes(path, "path")))
+    check(lib.snarm_image_list_open(byref(out), path_bytes(path, "path")))
     owner = Owner(out.value, lib.snarm_image_list_destroy)
     return [os.fsdecode(lib.snarm_image_list_get(owner, i)) for i in range(lib.snarm_image_list_count(owner))]
 

@@ -40,6 +40,6 @@ def render(image: abi.snarm_image, map: FloatArray, **choices: float | None) -> 
     floats(map, "map", image.height, image.width)
     drawn = abi.snarm_image()
     check(
-        lib.snarm_heatmap_render(byref(image), pointer(map), byref(options(abi.snarm_heatmap_options, **choices)), byref(drawn))
+        lib.snarm_heatmap_render(byref(drawn), byref(image), pointer(map), byref(options(abi.snarm_heatmap_options, **choices)))
     )
     return taken(drawn)
