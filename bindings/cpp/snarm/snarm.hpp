@@ -442,16 +442,19 @@ struct image_source {
 
 namespace detail {
 
-class source_call {
+/* A source of the caller's as C's: what it gives is held until C releases it, found again by what it points to. */
+template <class Source, class CSource, class CItem, auto Place> class source_call {
+    using item = decltype(std::declval<const Source &>().load(0));
+
   public:
-    source_call(const image_source &source, exceptions &thrown) : source_(source), thrown_(thrown) {
+    source_call(const Source &source, exceptions &thrown) : source_(source), thrown_(thrown) {
     }
-    snarm_image_source c() {
+    CSource c() {
         return {source_.count, load, release, this};
     }
 
   private:
-    static snarm_status load(void *user, std::size_t index, snarm_image *out) {
+    static snarm_status load(void *user, std::size_t index, CItem *out) {
         auto &self = *static_cast<source_call *>(user);
         const bool loaded = self.thrown_.keep([&] {
             self.held_.push_back(self.source_.load(index));
@@ -460,19 +463,19 @@ class source_call {
         });
         return loaded ? SNARM_OK : SNARM_ERROR_CANCELLED;
     }
-    static void release(void *user, snarm_image *image) {
+    static void release(void *user, CItem *given) {
         auto &held = static_cast<source_call *>(user)->held_;
-        const auto found = std::find_if(held.begin(), held.end(), [&](const snarm::image &one) {
-            return one.get().pixels == image->pixels;
-        });
+        const auto found = std::find_if(held.begin(), held.end(),
+                                        [&](const item &one) { return one.get().*Place == given->*Place; });
         if (found != held.end())
             held.erase(found);
     }
 
-    const image_source &source_;
+    const Source &source_;
     exceptions &thrown_;
-    std::vector<image> held_;
+    std::vector<item> held_;
 };
+using image_source_call = source_call<image_source, snarm_image_source, snarm_image, &snarm_image::pixels>;
 
 } // namespace detail
 
@@ -565,37 +568,7 @@ struct depth_source {
 
 namespace detail {
 
-class depth_source_call {
-  public:
-    depth_source_call(const depth_source &source, exceptions &thrown) : source_(source), thrown_(thrown) {
-    }
-    snarm_depth_source c() {
-        return {source_.count, load, release, this};
-    }
-
-  private:
-    static snarm_status load(void *user, std::size_t index, snarm_depth *out) {
-        auto &self = *static_cast<depth_source_call *>(user);
-        const bool loaded = self.thrown_.keep([&] {
-            self.held_.push_back(self.source_.load(index));
-            *out = self.held_.back().get();
-            return true;
-        });
-        return loaded ? SNARM_OK : SNARM_ERROR_CANCELLED;
-    }
-    static void release(void *user, snarm_depth *depth) {
-        auto &held = static_cast<depth_source_call *>(user)->held_;
-        const auto found = std::find_if(held.begin(), held.end(), [&](const snarm::depth &one) {
-            return one.get().points == depth->points;
-        });
-        if (found != held.end())
-            held.erase(found);
-    }
-
-    const depth_source &source_;
-    exceptions &thrown_;
-    std::vector<depth> held_;
-};
+using depth_source_call = source_call<depth_source, snarm_depth_source, snarm_depth, &snarm_depth::points>;
 
 } // namespace detail
 
@@ -1031,7 +1004,7 @@ class detector : public detail::owner<detail::view<snarm_detector>, snarm_detect
                         const snarm_fit_options &options = defaults<snarm_fit_options>(),
                         const fit_callbacks &callbacks = {}) {
         detail::exceptions thrown;
-        detail::source_call pictures(source, thrown);
+        detail::image_source_call pictures(source, thrown);
         const snarm_image_source c_source = pictures.c();
         return fit(options, callbacks, thrown, [&](snarm_detector **out, const snarm_fit_options *own) {
             return snarm_detector_fit(out, backbone.c_str(), &c_source, own);
@@ -1132,7 +1105,7 @@ class detector : public detail::owner<detail::view<snarm_detector>, snarm_detect
             training.set(train);
             own.train = &train;
         }
-        detail::source_call textures(callbacks.textures, thrown);
+        detail::image_source_call textures(callbacks.textures, thrown);
         const snarm_image_source c_textures = textures.c();
         if (callbacks.textures.count > 0)
             own.textures = &c_textures;
