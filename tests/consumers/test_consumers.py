@@ -187,11 +187,15 @@ def versions(work, at):
     """Which versions may be asked for, and what is said of the others."""
     project = work.project("cmake", "cmake-versions")
     major, minor, patch = map(int, work.version.split("."))
-    older_minor = f"{major}.{minor + 1 if minor == 0 else minor - 1}"
     fits = ["", str(major), f"{major}.{minor}", f"{work.version};EXACT", f"{major}.{minor}...{major + 1}"]
     unfit = [f"{major}.{minor + 1}", f"{major}.{minor}.{patch + 1}", f"{major + 1}", f"{major + 1}...{major + 2}"]
     unfit += [f"{major}.{minor}.{patch + 1};EXACT", f"{major}...<{work.version}"]
-    (unfit if major == 0 else fits).append(older_minor)
+    # From the first version of this soname on programs go on with the library; older ones do not.
+    with open(os.path.join(ROOT, "meson.build"), encoding="utf-8") as file:
+        oldest = re.search(r"oldest_compatible = '(\d+)\.(\d+)'", file.read())
+    fits.append(f"{oldest[1]}.{oldest[2]}")
+    if int(oldest[2]) > 0:
+        unfit.append(f"{oldest[1]}.{int(oldest[2]) - 1}")
     for number, asked in enumerate(fits):
         call("cmake", "-S", project, "-B", f"{project}/fits-{number}", f"-DASK={asked}", **at)
     for number, asked in enumerate(unfit):
