@@ -24,7 +24,7 @@ extern "C" {
 
 /* The version of the interface these headers describe; docs/abi.md says what each number promises. */
 #define SNARM_VERSION_MAJOR 0
-#define SNARM_VERSION_MINOR 1
+#define SNARM_VERSION_MINOR 2
 #define SNARM_VERSION_PATCH 0
 
 /* Status codes. Values are fixed and never reused. */

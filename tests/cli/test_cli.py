@@ -627,7 +627,8 @@ class Measure(CommandCase):
             self.assertTrue(base64.b64decode(item["map"]).startswith(b"\xff\xd8"))
             self.assertEqual(base64.b64decode(item["mask"])[:4], b"\x89PNG" if item["anomalous"] else b"")
             self.assertEqual(item["anomalous"], not item["name"].startswith("good/"))
-        for fact in "resnet18", "0.1.0", "weights sha256":
+        version = self.run_well("--version").split()[-1]
+        for fact in "resnet18", version, "weights sha256":
             self.assertIn(fact, page[page.index("model-title") :])
 
     def test_bench(self):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 # The version of the interface that this file describes: SNARM_VERSION_MAJOR, _MINOR, _PATCH. It is the package's own too.
-VERSION = (0, 1, 0)
+VERSION = (0, 2, 0)
 
 LAYERS_MAX = 64
 NEIGHBOURS_MAX = 64
