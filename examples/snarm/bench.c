@@ -87,7 +87,7 @@ static void make_synthetic(snarm_image *image, uint8_t *pixels) {
 }
 
 /* Hills of a few millimetres, seen from half a metre. */
-static snarm_status make_synthetic_depth(snarm_depth *depth) {
+static void make_synthetic_depth(snarm_depth *depth) {
     *depth = (snarm_depth){.width = SYNTHETIC_SIDE, .height = SYNTHETIC_SIDE};
     depth->points = must_have(malloc((size_t)SYNTHETIC_SIDE * SYNTHETIC_SIDE * 3 * sizeof *depth->points));
     for (int y = 0; y < SYNTHETIC_SIDE; y++)
@@ -96,13 +96,16 @@ static snarm_status make_synthetic_depth(snarm_depth *depth) {
             point[0] = (float)x * 0.1f, point[1] = (float)y * 0.1f;
             point[2] = 500 - 4 * sinf((float)x / 60) * sinf((float)y / 45);
         }
-    return SNARM_OK;
 }
 
 /* The depth picture of --image, or a synthetic one; freed with free_depth. */
 static int load_depth(const bench_arguments *a, snarm_depth *depth) {
-    char *path = a->image != NULL ? depth_path_of(a->image) : NULL;
-    snarm_status status = path != NULL ? snarm_depth_load(depth, path, NULL) : make_synthetic_depth(depth);
+    if (a->image == NULL) {
+        make_synthetic_depth(depth);
+        return CONTINUE;
+    }
+    char *path = depth_path_of(a->image);
+    snarm_status status = snarm_depth_load(depth, path, NULL);
     free(path);
     return status == SNARM_OK ? CONTINUE : fail_library(EXIT_INPUT);
 }

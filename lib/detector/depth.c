@@ -1,8 +1,6 @@
 /* The depth of a part beside its picture: its relief goes through the same network. */
 #include "detector/detector.h"
 
-#include <string.h>
-
 snarm_status sn_detector_relief(const snarm_detector *d, const snarm_depth *depth, snarm_image *relief) {
     snarm_relief_options options;
     snarm_relief_options_init(&options);

@@ -26,14 +26,8 @@ static double median(double *values, size_t count) {
     return values[count / 2];
 }
 
-static snarm_status measure(const snarm_depth_source *depths, size_t picture, sn_surface *surface) {
-    snarm_depth depth;
-    memset(&depth, 0, sizeof depth);
-    SN_TRY(depths->load(depths->user, picture, &depth));
-    snarm_status status = sn_relief_measure(surface, &depth, "snarm_detector_fit");
-    if (depths->release != NULL)
-        depths->release(depths->user, &depth);
-    return status == SNARM_OK ? SNARM_OK : sn_error_prefix(status, "picture %zu", picture);
+static snarm_status measure(void *surface, const snarm_depth *depth) {
+    return sn_relief_measure(surface, depth, "snarm_detector_fit");
 }
 
 /* One rule for all pictures, also for those to come: a relief must not change with the part that it shows. */
@@ -43,7 +37,7 @@ static snarm_status choose_relief(sn_recipe *recipe, const snarm_depth_source *d
     recipe->relief_range = 0;
     for (size_t i = 0; i < count; i++) {
         sn_surface surface;
-        SN_TRY(measure(depths, i * depths->count / count, &surface));
+        SN_TRY(sn_fit_use_depth(depths, i * depths->count / count, measure, &surface));
         noise[i] = surface.noise, border[i] = surface.border, object[i] = surface.object;
         if (surface.range > recipe->relief_range)
             recipe->relief_range = surface.range;
@@ -55,7 +49,7 @@ static snarm_status choose_relief(sn_recipe *recipe, const snarm_depth_source *d
     return SNARM_OK;
 }
 
-/* Some patches of some tiles, from place on of each: (count, channels). */
+/* Some patches of some tiles, of each its picture's features and its relief's apart: (count, channels). */
 static snarm_status collect(sn_feature_source *source, float *picture, float *relief, size_t *count) {
     const size_t channels = (size_t)source->detector->shape.channels, patches = source->floats / (2 * channels);
     const size_t all = sn_feature_source_count(source), tiles = all < TILES ? all : TILES;
@@ -65,7 +59,7 @@ static snarm_status collect(sn_feature_source *source, float *picture, float *re
         const float *features;
         SN_TRY(sn_feature_source_get(source, t * all / tiles, &features));
         for (size_t i = 0; i < each; i++, (*count)++) {
-            const float *both = features + (i * patches / each + t * 7) % patches * 2 * channels;
+            const float *both = features + sn_fit_spread(i, each, patches, t) * 2 * channels;
             memcpy(picture + *count * channels, both, channels * sizeof *both);
             memcpy(relief + *count * channels, both + channels, channels * sizeof *both);
         }
@@ -119,6 +113,14 @@ static snarm_status choose_weight(snarm_detector *d, sn_feature_source *source, 
     return SNARM_OK;
 }
 
+/* What the source has kept so far has a relief of weight 1. */
+static void weigh_kept(sn_feature_source *source, float weight) {
+    const size_t channels = (size_t)source->detector->shape.channels, patches = source->filled_count * source->floats / (2 * channels);
+    for (size_t p = 0; p < patches; p++)
+        for (size_t c = channels; c < 2 * channels; c++)
+            source->kept[p * 2 * channels + c] *= weight;
+}
+
 snarm_status sn_fit_depth(snarm_detector *d, sn_feature_source *source, const snarm_fit_options *options) {
     SN_TRY(choose_relief(&d->recipe, options->depths));
     float *picture, *relief = NULL;
@@ -128,7 +130,7 @@ snarm_status sn_fit_depth(snarm_detector *d, sn_feature_source *source, const sn
     if (status == SNARM_OK)
         status = choose_weight(d, source, picture, relief);
     d->recipe.depth_weight *= options->depth_weight;
-    source->filled_count = 0; /* what was kept has another weight */
+    weigh_kept(source, (float)d->recipe.depth_weight);
     sn_free(picture);
     sn_free(relief);
     return status;

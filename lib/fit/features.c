@@ -35,15 +35,20 @@ void sn_feature_source_destroy(sn_feature_source *source) {
     source->kept = NULL;
 }
 
-static snarm_status load_relief(sn_feature_source *source, size_t picture) {
-    const snarm_depth_source *depths = source->depths;
+snarm_status sn_fit_use_depth(const snarm_depth_source *depths, size_t picture,
+                              snarm_status (*use)(void *user, const snarm_depth *depth), void *user) {
     snarm_depth depth;
     memset(&depth, 0, sizeof depth);
     SN_TRY(depths->load(depths->user, picture, &depth));
-    snarm_status status = sn_detector_relief(source->detector, &depth, &source->relief);
+    snarm_status status = use(user, &depth);
     if (depths->release != NULL)
         depths->release(depths->user, &depth);
     return status == SNARM_OK ? SNARM_OK : sn_error_prefix(status, "picture %zu", picture);
+}
+
+static snarm_status make_relief(void *user, const snarm_depth *depth) {
+    sn_feature_source *source = user;
+    return sn_detector_relief(source->detector, depth, &source->relief);
 }
 
 static snarm_status hold(sn_feature_source *source, size_t picture) {
@@ -54,7 +59,7 @@ static snarm_status hold(sn_feature_source *source, size_t picture) {
     SN_TRY(source->images->load(source->images->user, picture, &source->held));
     source->holds = true;
     source->held_index = picture;
-    snarm_status status = source->depths != NULL ? load_relief(source, picture) : SNARM_OK;
+    snarm_status status = source->depths != NULL ? sn_fit_use_depth(source->depths, picture, make_relief, source) : SNARM_OK;
     if (status != SNARM_OK)
         sn_fit_let_go(source);
     return status;

@@ -34,6 +34,13 @@ static inline size_t sn_feature_source_count(const sn_feature_source *source) {
     return source->images->count * source->tiles;
 }
 
+/* Loads a depth picture, hands it to use, and releases it; a failure of use is prefixed with the picture. */
+snarm_status sn_fit_use_depth(const snarm_depth_source *depths, size_t picture,
+                              snarm_status (*use)(void *user, const snarm_depth *depth), void *user);
+/* Where sample i of each, of a tile's patches, is taken in the t-th tile: spread evenly, not all in the same columns of the grid. */
+static inline size_t sn_fit_spread(size_t i, size_t each, size_t patches, size_t t) {
+    return (i * patches / each + t * 7) % patches;
+}
 /* Loads a picture, with depth its relief too, and brings a part of its canvas, of the size of the network's input, to
  * source->inspection->planes (and relief); rgb and relief_rgb (height, width, 3) receive the same before normalisation, or are NULL. */
 snarm_status sn_fit_load(sn_feature_source *source, size_t picture, int32_t left, int32_t top, uint8_t *rgb,

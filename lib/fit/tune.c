@@ -30,8 +30,7 @@ static snarm_status collect(held_out *h, sn_feature_source *source, const size_t
         const float *features;
         SN_TRY(sn_feature_source_get(source, tile, &features));
         for (size_t i = 0; i < each; i++, h->count++) {
-            /* Not all in the same columns of the grid. */
-            const size_t patch = (i * patches / each + t * 7) % patches;
+            const size_t patch = sn_fit_spread(i, each, patches, t);
             memcpy(h->queries + h->count * channels, features + patch * channels, channels * sizeof(float));
             h->images[h->count] = (int32_t)image;
         }

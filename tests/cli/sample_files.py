@@ -121,9 +121,10 @@ def all_files(folder):
     )
 
 
-def xyz_tiff(path, width, height, point):
-    """A depth picture: point(x, y) gives its three coordinates. Returns path."""
-    data = b"".join(struct.pack("<3f", *point(x, y)) for y in range(height) for x in range(width))
+def xyz_tiff(path, width, height, point=None, data=None):
+    """A depth picture: point(x, y) gives its three coordinates, or data the raw floats. Returns path."""
+    if data is None:
+        data = b"".join(struct.pack("<3f", *point(x, y)) for y in range(height) for x in range(width))
     # tag, kind (3: of two bytes, 4: of four), value; three values of two bytes lie behind the list.
     tags = [(256, 4, width), (257, 4, height), (258, 3, None), (259, 3, 1), (262, 3, 1), (273, 4, None), (277, 3, 3),
             (278, 4, height), (279, 4, len(data)), (284, 3, 1), (339, 3, None)]  # fmt: skip

@@ -11,44 +11,28 @@ Prints the metrics of models of the pictures alone and of models with --depth. N
 import argparse
 import json
 import os
-import struct
 import subprocess
 import sys
 import tempfile
-import zlib
 
 import numpy as np
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
+
+import sample_files  # noqa: E402
 
 SIDE, PITCH, RADIUS = 400, 0.25, 32.0  # pixels; mm a pixel; mm
 
 
 def write_png(path, pixels):
-    height, width, channels = pixels.shape
-    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
-
-    def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    with open(path, "wb") as file:
-        file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2 if channels == 3 else 0, 0, 0, 0))
-                   + chunk(b"IDAT", zlib.compress(rows, 6)) + chunk(b"IEND", b""))
+    """Of (height, width, 3)."""
+    height, width, _ = pixels.shape
+    sample_files.png(path, width, height, rows=b"".join(b"\0" + row.tobytes() for row in pixels))
 
 
 def write_tiff(path, points):
-    """One strip of three float32 channels, little-endian."""
     height, width, _ = points.shape
-    body = points.astype("<f4").tobytes()
-    tags = [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 3, None), (259, 3, 1, 1), (262, 3, 1, 1), (273, 4, 1, None),
-            (277, 3, 1, 3), (278, 4, 1, height), (279, 4, 1, len(body)), (284, 3, 1, 1), (339, 3, 3, None)]
-    after = 8 + 2 + 12 * len(tags) + 4
-    directory = struct.pack("<H", len(tags))
-    for tag, kind, count, value in tags:
-        value = {258: after, 339: after + 6, 273: after + 12}.get(tag, value)
-        directory += struct.pack("<HHI", tag, kind, count) + (struct.pack("<HH", value, 0) if kind == 3 and count == 1
-                                                              else struct.pack("<I", value))
-    with open(path, "wb") as file:
-        file.write(struct.pack("<2sHI", b"II", 42, 8) + directory + struct.pack("<I", 0) + struct.pack("<3H", 32, 32, 32)
-                   + struct.pack("<3H", 3, 3, 3) + body)
+    sample_files.xyz_tiff(path, width, height, data=points.astype("<f4").tobytes())
 
 
 def smooth_noise(rng, cells):
@@ -118,7 +102,7 @@ def make_set(folder, train, test, seed):
                 write_png(os.path.join(base, "rgb", f"{i:03}.png"), colours)
                 write_tiff(os.path.join(base, "xyz", f"{i:03}.tiff"), points)
                 if kind != "good":
-                    write_png(os.path.join(base, "gt", f"{i:03}.png"), (mask[..., None] * np.uint8(255)))
+                    write_png(os.path.join(base, "gt", f"{i:03}.png"), mask[..., None] * np.full(3, 255, np.uint8))
 
 
 def main():
