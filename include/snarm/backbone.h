@@ -41,6 +41,7 @@ typedef struct snarm_backbone_options {
     int32_t neighbourhood; /* mean over a square of so many grid positions around each (PatchCore's), before the groups meet;
                              1, 3 or 5; 1 is none; default 1 for ViTs, 3 for CNNs; positions outside count as zeros */
     int32_t threads;      /* default 0: snarm_default_threads(); 1..64 */
+    int32_t precision;    /* a snarm_precision; default 0: auto; 0..3 */
 } snarm_backbone_options;
 static inline void snarm_backbone_options_init(snarm_backbone_options *options) {
     snarm_options_clear(options, sizeof *options);
@@ -69,6 +70,8 @@ typedef struct snarm_backbone_info {
     int32_t layers[SNARM_LAYERS_MAX]; /* which, ascending, layer_count of them */
     int32_t groups, neighbourhood, threads; /* as in snarm_backbone_options, defaults filled in */
     float mean[3], std[3]; /* of the input, red green blue, for samples in 0..1 */
+    int32_t precision;     /* SNARM_PRECISION_F32 or SNARM_PRECISION_BF16: what the network is run in */
+    const char *precision_note; /* why it is not what was asked for, or what auto would take elsewhere; "" otherwise. Static */
 } snarm_backbone_info;
 SNARM_API snarm_status snarm_backbone_get_info(const snarm_backbone *backbone, snarm_backbone_info *info);
 

@@ -20,6 +20,7 @@ typedef struct snarm_bank_options {
     size_t struct_size;
     int32_t threads; /* default 0: snarm_default_threads(); 1..64 */
     int32_t exact;   /* 1: searches are exact, whatever filter a file holds; default 0; 0..1 */
+    int32_t precision; /* a snarm_precision, of a filter's search; exact searches are f32; default 0: auto; 0..3 */
 } snarm_bank_options;
 static inline void snarm_bank_options_init(snarm_bank_options *options) {
     snarm_options_clear(options, sizeof *options);
@@ -83,6 +84,8 @@ typedef struct snarm_bank_search_info {
     size_t struct_size;
     int32_t axes;  /* of the filter; 0: exactly, without one */
     double recall; /* share of true neighbours found when it was tuned; 1 without a filter */
+    int32_t precision; /* SNARM_PRECISION_F32 or SNARM_PRECISION_INT8: what the filter compares */
+    const char *precision_note; /* why it is f32 although int8 was asked for, or auto would take it elsewhere; "" otherwise. Static */
 } snarm_bank_search_info;
 SNARM_API snarm_status snarm_bank_get_search(const snarm_bank *bank, snarm_bank_search_info *info);
 

@@ -96,6 +96,8 @@ typedef struct snarm_fit_options {
     const snarm_depth_source *depths; /* NULL: none */
     double depth_weight;    /* of the depth's features beside the picture's; at 1, the default, the good patches that lie farthest
                                from their nearest neighbours lie equally far in both; above 0, at most 100 */
+    int32_t precision;      /* a snarm_precision, of the fit and of the detector that it makes, as in snarm_detector_options; training
+                               itself is f32; default 0: auto; 0..3 */
 } snarm_fit_options;
 static inline void snarm_fit_options_init(snarm_fit_options *options) {
     snarm_options_clear(options, sizeof *options);
@@ -123,6 +125,8 @@ typedef struct snarm_detector_options {
     size_t struct_size;
     int32_t threads; /* default 0: snarm_default_threads(); 1..64 */
     int32_t exact;   /* 1: the bank is searched exactly, whatever filter the file holds; default 0; 0..1 */
+    int32_t precision; /* a snarm_precision, of the backbone, the bank search and the scorer; what each of them uses, their infos say;
+                          default 0: auto; 0..3 */
 } snarm_detector_options;
 static inline void snarm_detector_options_init(snarm_detector_options *options) {
     snarm_options_clear(options, sizeof *options);

@@ -40,6 +40,17 @@ typedef enum snarm_status {
     SNARM_ERROR_INTERNAL = 8     /* a library underneath failed in a way it should not */
 } snarm_status;
 
+/* In what numbers products and convolutions are made. Sums are f32 in any case, and so is all that a caller sees. A precision that
+ * the processor has no instructions for would be slower than f32 there and is replaced by it; the handles' infos say what is used and
+ * why. Values are fixed. */
+typedef enum snarm_precision {
+    SNARM_PRECISION_AUTO = 0, /* the fastest that is as good: bf16 where the processor has it (AVX-512 BF16, AMX), else f32; for the
+                                 bank search int8 where the processor has it (VNNI) */
+    SNARM_PRECISION_F32 = 1,  /* everywhere: the reference */
+    SNARM_PRECISION_BF16 = 2, /* networks: factors rounded to 8 bits of mantissa; bank search: f32 */
+    SNARM_PRECISION_INT8 = 3  /* bank search: candidates are found by 8-bit integers and ranked in f32; networks: as auto */
+} snarm_precision;
+
 /* The sentence of the calling thread's last failure, without a newline. Never NULL; "" before any failure.
  * Owned by the library; valid until the same thread's next failing call. Each thread has its own. */
 SNARM_API const char *snarm_last_error(void);

@@ -180,8 +180,11 @@ static snarm_status fill(snarm_backbone *b, const sn_safetensors *file, const ch
     SN_TRY(settle(options, &network, sn_safetensors_path(file), &b->info));
     memcpy(b->architecture, network.architecture, sizeof b->architecture);
     b->info.architecture = b->architecture;
+    sn_type type;
+    SN_TRY(sn_type_choose(&type, options->precision, name, &b->info.precision_note));
+    b->info.precision = type == SN_TYPE_BF16 ? SNARM_PRECISION_BF16 : SNARM_PRECISION_F32;
     const sn_network_options how = {(size_t)b->info.width, (size_t)b->info.height, b->info.layers,
-                                    (size_t)b->info.layer_count, (size_t)b->info.groups};
+                                    (size_t)b->info.layer_count, (size_t)b->info.groups, type};
     SN_TRY(family->create(&b->network, &b->weights, &how));
     SN_TRY(sn_features_create(&b->features, b->network->groups, b->network->group_count,
                               b->info.channels == -1 ? 0 : (size_t)b->info.channels, (size_t)b->info.neighbourhood,
@@ -249,7 +252,7 @@ void snarm_backbone_destroy(snarm_backbone *backbone) {
 snarm_status snarm_backbone_get_info(const snarm_backbone *backbone, snarm_backbone_info *info) {
     if (backbone == NULL || info == NULL)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_backbone_get_info: %s is NULL", backbone == NULL ? "backbone" : "info");
-    SN_TRY(sn_options_check(info->struct_size, sizeof *info, "snarm_backbone_info"));
+    SN_TRY(sn_options_check(info->struct_size, offsetof(snarm_backbone_info, precision), "snarm_backbone_info"));
     sn_options_write(info, &backbone->info, sizeof backbone->info);
     return SNARM_OK;
 }

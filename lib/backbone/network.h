@@ -5,6 +5,7 @@
 
 #include "backbone/weights.h"
 #include "kernel/stream.h"
+#include "kernel/type.h"
 #include "snarm/backbone.h"
 
 /* What a file holds, before any option is known. */
@@ -24,6 +25,7 @@ typedef struct sn_network_options {
     size_t width, height; /* pixels */
     const int32_t *layers;
     size_t layer_count, groups;
+    sn_type type; /* of what products and convolutions read: SN_TYPE_F32 or SN_TYPE_BF16 */
 } sn_network_options;
 
 /* One group's output: (height * width, channels) floats, positions row by row. */

@@ -35,6 +35,8 @@ typedef struct resnet {
     stage stages[SN_RESNET_STAGES];
     size_t stage_count;
     size_t buffer_floats;
+    sn_type type;        /* of all activations but the groups' */
+    sn_reorder *convert; /* of the picture's planes to that type; NULL for SN_TYPE_F32 */
 } resnet;
 
 static snarm_status describe(sn_weights *weights, sn_network_description *out) {
@@ -67,6 +69,7 @@ static void destroy(sn_network *network) {
         sn_reorder_destroy(at->to_rows);
     }
     sn_max_pool_destroy(r->pool);
+    sn_reorder_destroy(r->convert);
     sn_conv_destroy(r->stem);
     sn_free(r);
 }
@@ -92,7 +95,7 @@ static snarm_status make_conv(resnet *r, sn_conv **out, sn_weights *weights, con
     SN_TRY(sn_resnet_read(weights, &read, channels, how->kernel, conv, norm));
     const sn_conv_options options = {.src = how->src, .weights = read.weights, .bias = read.bias,
                                      .channels_out = read.out, .kernel = how->kernel, .stride = how->stride,
-                                     .padding = how->kernel / 2, .dilation = 1, .dst_order = SN_ANY,
+                                     .padding = how->kernel / 2, .dilation = 1, .dst_order = SN_ANY, .dst_type = r->type,
                                      .dst = how->dst, .add = how->add, .relu = how->relu};
     snarm_status status = SNARM_OK;
     if (how->dst != NULL) {
@@ -144,10 +147,18 @@ static snarm_status make_block(resnet *r, block *b, sn_weights *weights, size_t 
 }
 
 static snarm_status make_stem(resnet *r, sn_weights *weights, const sn_network_options *options) {
-    sn_layout *planes;
-    SN_TRY(sn_layout_create(&planes, 1, 3, options->height, options->width, SN_PLANES));
-    const step how = {.src = planes, .kernel = 7, .stride = 2, .relu = true};
-    snarm_status status = make_conv(r, &r->stem, weights, &how, "conv1", "bn1");
+    sn_layout *given = NULL, *planes = NULL;
+    snarm_status status = sn_layout_create(&planes, r->type, 1, 3, options->height, options->width, SN_PLANES);
+    if (status == SNARM_OK && r->type != SN_TYPE_F32)
+        status = sn_layout_create(&given, SN_TYPE_F32, 1, 3, options->height, options->width, SN_PLANES);
+    if (status == SNARM_OK && r->type != SN_TYPE_F32)
+        status = sn_reorder_create(&r->convert, given, planes);
+    if (status == SNARM_OK) {
+        const step how = {.src = planes, .kernel = 7, .stride = 2, .relu = true};
+        note_size(r, planes);
+        status = make_conv(r, &r->stem, weights, &how, "conv1", "bn1");
+    }
+    sn_layout_destroy(given);
     sn_layout_destroy(planes);
     if (status != SNARM_OK)
         return status;
@@ -163,7 +174,7 @@ static snarm_status make_group(resnet *r, stage *at, size_t group) {
     r->base.groups[group] = (sn_group){width, height, channels};
     at->group = group;
     sn_layout *rows;
-    SN_TRY(sn_layout_create(&rows, batch, channels, height, width, SN_CHANNELS_LAST));
+    SN_TRY(sn_layout_create(&rows, SN_TYPE_F32, batch, channels, height, width, SN_CHANNELS_LAST));
     snarm_status status = sn_reorder_create(&at->to_rows, at->layout, rows);
     sn_layout_destroy(rows);
     return status;
@@ -171,6 +182,7 @@ static snarm_status make_group(resnet *r, stage *at, size_t group) {
 
 static snarm_status fill(resnet *r, sn_weights *weights, const sn_network_options *options) {
     SN_TRY(sn_resnet_infer(weights, &r->config));
+    r->type = options->type;
     SN_TRY(make_stem(r, weights, options));
     const sn_layout *layout = sn_max_pool_dst_layout(r->pool);
     r->stage_count = (size_t)options->layers[options->layer_count - 1];
@@ -225,7 +237,7 @@ static snarm_status copy_planes(const sn_layout *layout, sn_stream *stream, cons
     size_t batch, channels, height, width;
     sn_layout_shape(layout, &batch, &channels, &height, &width);
     sn_layout *planes;
-    SN_TRY(sn_layout_create(&planes, batch, channels, height, width, SN_PLANES));
+    SN_TRY(sn_layout_create(&planes, SN_TYPE_F32, batch, channels, height, width, SN_PLANES));
     sn_reorder *reorder;
     snarm_status status = sn_reorder_create(&reorder, layout, planes);
     sn_layout_destroy(planes);
@@ -241,6 +253,10 @@ static snarm_status run(const sn_network *network, sn_stream *stream, float *mem
     float *buffers[BUFFERS];
     for (size_t i = 0; i < BUFFERS; i++)
         buffers[i] = memory + i * r->buffer_floats;
+    if (r->convert != NULL) {
+        SN_TRY(sn_reorder_run(r->convert, stream, planes, buffers[SECOND]));
+        planes = buffers[SECOND];
+    }
     SN_TRY(sn_conv_run(r->stem, stream, planes, buffers[FIRST]));
     SN_TRY(sn_max_pool_run(r->pool, stream, buffers[FIRST], buffers[INPUT]));
     for (size_t s = 0; s < r->stage_count; s++) {

@@ -6,6 +6,7 @@
 #include "kernel/attention.h"
 #include "kernel/gemm.h"
 #include "kernel/norm.h"
+#include "kernel/simd.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +25,7 @@ typedef struct workspace {
 typedef struct vit {
     sn_network base;
     sn_vit_config config;
+    sn_type type; /* of what products read; the residual stream is f32 */
     size_t columns, rows, prefix, tokens; /* patches of the grid, tokens before them, all tokens */
     int32_t layers[SNARM_LAYERS_MAX];
     size_t layer_count, layers_per_group;
@@ -103,19 +105,21 @@ static snarm_status make_embedding(vit *v, const sn_vit_head *head) {
         for (size_t c = 0; c < dim; c++)
             positions[i * dim + c] += head->patch_bias[c];
     const sn_gemm_shape shape = {.rows = patches, .inner = 3 * v->config.patch * v->config.patch, .columns = dim,
-                                 .accumulate = true};
+                                 .type = v->type, .accumulate = true};
     return sn_linear_create(&v->embed, &shape, head->patch_weight, NULL);
 }
 
 static snarm_status make_block(vit *v, block *b, const sn_vit_block *w) {
     const size_t rows = v->tokens, dim = v->config.dim, mlp = v->config.mlp;
     const float epsilon = v->config.epsilon;
-    SN_TRY(sn_layer_norm_create(&b->norm1, rows, dim, epsilon, w->norm1_gain, w->norm1_shift));
-    SN_TRY(sn_layer_norm_create(&b->norm2, rows, dim, epsilon, w->norm2_gain, w->norm2_shift));
-    const sn_gemm_shape qkv = {.rows = rows, .inner = dim, .columns = 3 * dim};
-    const sn_gemm_shape proj = {.rows = rows, .inner = dim, .columns = dim, .accumulate = true};
-    const sn_gemm_shape fc1 = {.rows = rows, .inner = dim, .columns = mlp, .activation = SN_ACTIVATION_GELU};
-    const sn_gemm_shape fc2 = {.rows = rows, .inner = mlp, .columns = dim, .accumulate = true};
+    SN_TRY(sn_layer_norm_create(&b->norm1, rows, dim, epsilon, w->norm1_gain, w->norm1_shift, v->type));
+    SN_TRY(sn_layer_norm_create(&b->norm2, rows, dim, epsilon, w->norm2_gain, w->norm2_shift, v->type));
+    const sn_type type = v->type;
+    const sn_gemm_shape qkv = {.rows = rows, .inner = dim, .columns = 3 * dim, .type = type, .dst_type = type};
+    const sn_gemm_shape proj = {.rows = rows, .inner = dim, .columns = dim, .type = type, .accumulate = true};
+    const sn_gemm_shape fc1 = {.rows = rows, .inner = dim, .columns = mlp, .type = type, .dst_type = type,
+                               .activation = SN_ACTIVATION_GELU};
+    const sn_gemm_shape fc2 = {.rows = rows, .inner = mlp, .columns = dim, .type = type, .accumulate = true};
     SN_TRY(sn_linear_create(&b->qkv, &qkv, w->qkv, w->qkv_bias));
     SN_TRY(sn_linear_create(&b->proj, &proj, w->proj, w->proj_bias));
     SN_TRY(sn_linear_create(&b->fc1, &fc1, w->fc1, w->fc1_bias));
@@ -139,20 +143,23 @@ static snarm_status make_blocks(vit *v, sn_weights *weights) {
 
 static snarm_status plan_memory(vit *v) {
     const size_t dim = v->config.dim, unfolded = 3 * v->config.patch * v->config.patch;
-    size_t wide = v->config.mlp > 3 * dim ? v->config.mlp : 3 * dim;
-    if (unfolded > wide)
-        wide = unfolded;
-    const size_t sizes[] = {v->tokens * dim, v->tokens * dim, v->tokens * wide, sn_attention_scratch(v->attention)};
+    const size_t size = sn_type_size(v->type), hidden = v->tokens * v->config.mlp, patches = v->columns * v->rows * unfolded;
+    size_t wide = v->tokens * 3 * dim;
+    wide = hidden > wide ? hidden : wide;
+    wide = patches > wide ? patches : wide;
+    const size_t bytes[] = {v->tokens * dim * sizeof(float), v->tokens * dim * size, wide * size,
+                            sn_attention_scratch(v->attention)};
     size_t *const parts[] = {&v->at.stream, &v->at.branch, &v->at.wide, &v->at.scores};
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    for (size_t i = 0; i < sizeof bytes / sizeof *bytes; i++) {
         *parts[i] = v->base.memory_floats;
-        v->base.memory_floats += sn_align_up(sizes[i] * sizeof(float)) / sizeof(float);
+        v->base.memory_floats += sn_align_up(bytes[i]) / sizeof(float);
     }
     return SNARM_OK;
 }
 
 static snarm_status fill(vit *v, sn_weights *weights, const sn_network_options *options) {
     SN_TRY(sn_vit_infer(weights, &v->config));
+    v->type = options->type;
     v->columns = options->width / v->config.patch;
     v->rows = options->height / v->config.patch;
     v->prefix = 1 + v->config.registers;
@@ -169,7 +176,7 @@ static snarm_status fill(vit *v, sn_weights *weights, const sn_network_options *
     sn_vit_head_release(&head);
     if (status != SNARM_OK)
         return status;
-    SN_TRY(sn_attention_create(&v->attention, v->tokens, v->config.heads, v->config.dim / v->config.heads));
+    SN_TRY(sn_attention_create(&v->attention, v->tokens, v->config.heads, v->config.dim / v->config.heads, v->type));
     SN_TRY(make_blocks(v, weights));
     return plan_memory(v);
 }
@@ -191,7 +198,7 @@ static snarm_status create(sn_network **out, sn_weights *weights, const sn_netwo
 typedef struct unfolding {
     const vit *v;
     const float *planes;
-    float *unfolded; /* (patches, 3 * patch * patch), a patch's values in the order of the weights */
+    void *unfolded; /* (patches, 3 * patch * patch) of the network's type, a patch's values in the order of the weights */
 } unfolding;
 
 static void unfold(void *context, size_t begin, size_t end, int thread) {
@@ -199,13 +206,17 @@ static void unfold(void *context, size_t begin, size_t end, int thread) {
     const unfolding *u = context;
     const size_t patch = u->v->config.patch, columns = u->v->columns, width = columns * patch;
     const size_t height = u->v->rows * patch;
-    float *to = u->unfolded + begin * columns * 3 * patch * patch;
+    const sn_simd *simd = sn_simd_table();
+    size_t at = begin * columns * 3 * patch * patch;
     for (size_t row = begin; row < end; row++)
         for (size_t column = 0; column < columns; column++)
             for (size_t channel = 0; channel < 3; channel++) {
                 const float *from = u->planes + (channel * height + row * patch) * width + column * patch;
-                for (size_t y = 0; y < patch; y++, to += patch, from += width)
-                    memcpy(to, from, patch * sizeof *to);
+                for (size_t y = 0; y < patch; y++, at += patch, from += width)
+                    if (u->v->type == SN_TYPE_F32)
+                        memcpy((float *)u->unfolded + at, from, patch * sizeof *from);
+                    else
+                        simd->scale_bf16(from, 1, patch, (uint16_t *)u->unfolded + at);
             }
 }
 
@@ -226,7 +237,8 @@ static void accumulate(void *context, size_t begin, size_t end, int thread) {
 }
 
 static snarm_status run_block(const vit *v, const block *b, sn_stream *stream, float *memory) {
-    float *x = memory + v->at.stream, *branch = memory + v->at.branch, *wide = memory + v->at.wide;
+    float *x = memory + v->at.stream;
+    void *branch = memory + v->at.branch, *wide = memory + v->at.wide;
     SN_TRY(sn_layer_norm_run(b->norm1, stream, x, branch));
     SN_TRY(sn_linear_run(b->qkv, stream, branch, wide));
     SN_TRY(sn_attention_run(v->attention, stream, wide, memory + v->at.scores, branch));

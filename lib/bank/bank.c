@@ -40,9 +40,12 @@ static snarm_status check_size(size_t count, int64_t channels) {
 
 snarm_status sn_bank_options_read(snarm_bank_options *out, const snarm_bank_options *given) {
     snarm_bank_options_init(out);
-    SN_TRY(sn_options_read(out, sizeof *out, given, sizeof *out, "snarm_bank_options"));
+    SN_TRY(sn_options_read(out, sizeof *out, given, offsetof(snarm_bank_options, precision), "snarm_bank_options"));
     if (out->exact != 0 && out->exact != 1)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_bank_options: exact is %d, expected 0..1", (int)out->exact);
+    if (out->precision < SNARM_PRECISION_AUTO || out->precision > SNARM_PRECISION_INT8)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_bank_options: precision is %d, expected %d..%d", (int)out->precision,
+                        SNARM_PRECISION_AUTO, SNARM_PRECISION_INT8);
     return SNARM_OK;
 }
 
@@ -55,6 +58,7 @@ static snarm_status complete(snarm_bank *bank, const snarm_bank_options *given) 
         bank->filter = NULL;
     }
     bank->threads = sn_threads_resolve(options.threads);
+    bank->precision = options.precision;
     int former = sn_threads_enter(bank->threads);
     snarm_status status = count_images(bank);
     if (status == SNARM_OK)

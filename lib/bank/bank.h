@@ -10,9 +10,9 @@
 #include "snarm/bank.h"
 
 enum {
-    /* Bank vectors that one product meets. With a tile of queries the values it leaves (2 MB) stay in the second-level
-     * caches until the running lists have seen them. */
-    SN_BANK_BLOCK = 2048
+    /* Bank vectors that one product meets. With a tile of queries the values it leaves (half a megabyte) stay in the second-level
+     * cache of the thread's core until the running lists have seen them. */
+    SN_BANK_BLOCK = 512
 };
 
 struct snarm_bank {
@@ -24,9 +24,13 @@ struct snarm_bank {
     int32_t *owned_images;
     sn_safetensors *file; /* what vectors and images point into, or NULL */
 
-    /* The search's side: blocks of -2 b, packed as oneDNN wants them, and |b|^2, so that a product with bias gives
-     * |b|^2 - 2 q.b, which orders the bank as the distance to q does. With a filter, b and q are what it leaves of them. */
+    /* The search's side: blocks of -b, packed as oneDNN wants them, and |b|^2 / 2, so that a product with bias gives
+     * |b|^2 / 2 - q.b, which orders the bank as the distance to q does. With a filter, b and q are what it leaves of them, and with
+     * 8-bit integers what is left of that when it is counted in steps. Integers of this size are exact in f32 too. */
     sn_filter *filter; /* NULL: exact */
+    int32_t precision; /* asked for */
+    sn_type type;      /* of b and q: SN_TYPE_S8 only with a filter */
+    float step;
     size_t block, blocks, packed_bytes;
     unsigned char *packed; /* (blocks, packed_bytes) */
     float *norms;          /* (blocks * block), infinite past the end */
@@ -55,8 +59,10 @@ snarm_status sn_bank_read(snarm_bank **out, const sn_safetensors *file, const ch
 /* means (count) of each query's k distances, (count, k), as a search gives them. */
 void sn_mean_distances(const float *distances, size_t count, size_t k, float *means);
 
-/* search.c: prepares blocks, products and the pool of states, for the bank's filter; sn_bank_search_destroy undoes what was done of
- * it and leaves the filter. */
+/* packing.c: prepares blocks and products for the bank's filter, sets its origin, the type and the step. */
+snarm_status sn_bank_pack(snarm_bank *bank);
+
+/* search.c: that and the pool of states; sn_bank_search_destroy undoes what was done of it and leaves the filter. */
 snarm_status sn_bank_search_create(snarm_bank *bank);
 void sn_bank_search_destroy(snarm_bank *bank);
 

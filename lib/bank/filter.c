@@ -107,7 +107,8 @@ snarm_status sn_principal_axes(const float *vectors, size_t count, size_t channe
 static snarm_status fill(sn_filter *filter, const float *rotation) {
     SN_TRY(sn_alloc(&filter->rotation, filter->axes, filter->channels * sizeof(float), "filter"));
     memcpy(filter->rotation, rotation, filter->axes * filter->channels * sizeof(float));
-    SN_TRY(sn_row_tiles_create(&filter->tiles, filter->channels, filter->axes, false));
+    SN_TRY(sn_alloc_zeroed(&filter->origin, filter->axes, sizeof(float), "filter"));
+    SN_TRY(sn_row_tiles_create(&filter->tiles, SN_TYPE_F32, filter->channels, filter->axes));
     SN_TRY(sn_alloc(&filter->packed, 1, sn_gemm_packed_bytes(filter->tiles.sizes[0].gemm), "filter"));
     return sn_gemm_pack(filter->tiles.sizes[0].gemm, filter->rotation, 0, filter->packed);
 }
@@ -131,6 +132,7 @@ void sn_filter_destroy(sn_filter *filter) {
         return;
     sn_row_tiles_release(&filter->tiles);
     sn_free(filter->rotation);
+    sn_free(filter->origin);
     sn_free(filter->packed);
     sn_free(filter);
 }
@@ -138,7 +140,7 @@ void sn_filter_destroy(sn_filter *filter) {
 snarm_status sn_filter_run(const sn_filter *filter, sn_stream *stream, const float *src, size_t count, float *padded,
                            float *dst) {
     for (size_t first = 0, rows; first < count; first += rows)
-        SN_TRY(sn_row_tiles_run(&filter->tiles, stream, src + first * filter->channels, count - first, filter->packed, NULL, padded,
-                            dst + first * filter->axes, &rows));
+        SN_TRY(sn_row_tiles_run(&filter->tiles, stream, src + first * filter->channels, count - first, filter->packed,
+                                filter->origin, padded, dst + first * filter->axes, &rows));
     return SNARM_OK;
 }

@@ -11,6 +11,7 @@ enum { SN_FILTER_AXES_MAX = 192 };
 typedef struct sn_filter {
     size_t axes, channels;
     float *rotation; /* (axes, C) */
+    float *origin;   /* (axes): minus the place on each axis from which distances along it are counted; 0 until it is set */
     sn_row_tiles tiles;
     void *packed;
     double recall; /* measured share of true neighbours that it finds; 0: not measured */
@@ -25,7 +26,8 @@ snarm_status sn_principal_axes(const float *vectors, size_t count, size_t channe
 snarm_status sn_filter_create(sn_filter **out, const float *rotation, size_t axes, size_t channels, double recall);
 void sn_filter_destroy(sn_filter *filter);
 
-/* dst (count rounded up to whole tiles, axes) = src (count, C) along the axes. padded: (SN_ROW_TILE, C). */
+/* dst (count rounded up to whole tiles, axes) = src (count, C) along the axes, from the origin. padded: (SN_ROW_TILE, C). On the calling
+ * thread alone. */
 snarm_status sn_filter_run(const sn_filter *filter, sn_stream *stream, const float *src, size_t count, float *padded,
                            float *dst);
 

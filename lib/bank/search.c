@@ -1,7 +1,8 @@
 /* Nearest neighbours: blocks of the bank meet tiles of queries in one product each, a running list of the
  * nearest sees the values while they are in the caches, and the distances of the few that remain are computed again from
- * differences, free of the cancellation in |b|^2 - 2 q.b. With a filter the products are those of a few principal axes, and
- * more remain to be ranked by their true distances. */
+ * differences, free of the cancellation in |b|^2 - 2 q.b. With a filter the products are those of a few principal axes, in 8-bit
+ * integers where the processor has instructions for them, and more remain to be ranked by their true distances. Threads share out
+ * the queries and do not wait for each other. */
 #include "bank/bank.h"
 
 #include "core/memory.h"
@@ -16,17 +17,26 @@ enum {
     /* Candidates beyond k that are ranked again: the product's rounding can swap only neighbours of nearly equal distance. */
     SPARE = 8,
     /* And those of a filter: a search finds its share of the true neighbours with so many. */
-    SPARE_OF_FILTER = 32,
+    SPARE_OF_FILTER = 24,
     /* Queries whose lists are kept at a time: bounds the memory of a call. */
-    QUERIES_AT_A_TIME = 8192
+    QUERIES_AT_A_TIME = 8192,
+    GRAIN = 16 /* rows that threads share out: whole smallest tiles */
 };
 
-typedef struct search_state {
+/* What one thread works in. */
+typedef struct bench {
     sn_stream *stream;
-    float *values;    /* (tile, block) */
-    float *padded;    /* (tile, channels): the last tile of queries */
-    float *projected; /* (queries in whole tiles, axes) with a filter */
-    size_t projected_capacity;
+    float *values;   /* (tile, block) */
+    float *padded;   /* (tile, channels): the last tile of queries */
+    float *along;    /* (tile, axes) with a filter */
+    int8_t *steps;   /* (queries of the thread, axes) with integers */
+    float *floats;   /* (queries of the thread, axes) with a filter but no integers */
+    size_t capacity; /* queries that these hold */
+    snarm_status status;
+} bench;
+
+typedef struct search_state {
+    bench benches[SN_THREADS_MAX];
     float *best_values;
     int32_t *best_indices; /* (queries, candidates) both */
     size_t best_capacity;
@@ -36,19 +46,30 @@ static void destroy_state(void *pointer) {
     search_state *state = pointer;
     if (state == NULL)
         return;
-    sn_stream_destroy(state->stream);
-    sn_free(state->values);
-    sn_free(state->padded);
-    sn_free(state->projected);
+    for (int i = 0; i < SN_THREADS_MAX; i++) {
+        bench *b = &state->benches[i];
+        sn_stream_destroy(b->stream);
+        sn_free(b->values);
+        sn_free(b->padded);
+        sn_free(b->along);
+        sn_free(b->steps);
+        sn_free(b->floats);
+    }
     sn_free(state->best_values);
     sn_free(state->best_indices);
     sn_free(state);
 }
 
 static snarm_status fill_state(search_state *state, const snarm_bank *bank) {
-    SN_TRY(sn_stream_create(&state->stream));
-    SN_TRY(sn_alloc(&state->values, SN_ROW_TILE, bank->block * sizeof(float), "search values"));
-    return sn_alloc_zeroed(&state->padded, SN_ROW_TILE, (size_t)bank->channels * sizeof(float), "search queries");
+    for (int i = 0; i < bank->threads; i++) {
+        bench *b = &state->benches[i];
+        SN_TRY(sn_stream_create(&b->stream));
+        SN_TRY(sn_alloc(&b->values, SN_ROW_TILE, bank->block * sizeof(float), "search values"));
+        SN_TRY(sn_alloc_zeroed(&b->padded, SN_ROW_TILE, (size_t)bank->channels * sizeof(float), "search queries"));
+        if (bank->filter != NULL)
+            SN_TRY(sn_alloc(&b->along, SN_ROW_TILE, bank->filter->axes * sizeof(float), "search queries"));
+    }
+    return SNARM_OK;
 }
 
 static snarm_status create_state(void **out, const void *owner) {
@@ -63,55 +84,9 @@ static snarm_status create_state(void **out, const void *owner) {
     return SNARM_OK;
 }
 
-/* Rows first.. of the bank, as the products see them: (rows in whole tiles, inner). */
-static snarm_status take_rows(const snarm_bank *bank, sn_stream *stream, size_t first, size_t rows, float *padded, float *dst) {
-    const float *vectors = bank->vectors + first * (size_t)bank->channels;
-    if (bank->filter != NULL)
-        return sn_filter_run(bank->filter, stream, vectors, rows, padded, dst);
-    memcpy(dst, vectors, rows * (size_t)bank->channels * sizeof *dst);
-    return SNARM_OK;
-}
-
-typedef struct packing {
-    sn_stream *stream;
-    float *scaled; /* (block and a tile, inner) */
-    float *padded; /* (tile, channels) */
-} packing;
-
-static snarm_status pack_blocks(snarm_bank *bank, packing *work) {
-    const size_t inner = bank->tiles.inner;
-    const sn_simd *simd = sn_simd_table();
-    SN_TRY(sn_stream_create(&work->stream));
-    SN_TRY(sn_alloc(&work->scaled, bank->block + SN_ROW_TILE, inner * sizeof(float), "bank block"));
-    SN_TRY(sn_alloc_zeroed(&work->padded, SN_ROW_TILE, (size_t)bank->channels * sizeof(float), "bank block"));
-    for (size_t b = 0; b < bank->blocks; b++) {
-        const size_t first = b * bank->block, left = bank->count - first, rows = left < bank->block ? left : bank->block;
-        SN_TRY(take_rows(bank, work->stream, first, rows, work->padded, work->scaled));
-        for (size_t i = 0; i < bank->block; i++) {
-            float *row = work->scaled + i * inner;
-            bank->norms[first + i] = i < rows ? simd->dot(row, row, inner) : INFINITY;
-            for (size_t c = 0; c < inner; c++)
-                row[c] = i < rows ? -2.0f * row[c] : 0.0f;
-        }
-        SN_TRY(sn_gemm_pack(bank->tiles.sizes[0].gemm, work->scaled, 0, bank->packed + b * bank->packed_bytes));
-    }
-    return SNARM_OK;
-}
-
 snarm_status sn_bank_search_create(snarm_bank *bank) {
-    const size_t whole = (bank->count + 15) / 16 * 16;
-    bank->block = whole < SN_BANK_BLOCK ? whole : SN_BANK_BLOCK;
-    bank->blocks = (bank->count + bank->block - 1) / bank->block;
-    SN_TRY(sn_row_tiles_create(&bank->tiles, bank->filter != NULL ? bank->filter->axes : (size_t)bank->channels, bank->block, true));
-    bank->packed_bytes = sn_align_up(sn_gemm_packed_bytes(bank->tiles.sizes[0].gemm));
-    SN_TRY(sn_alloc(&bank->packed, bank->blocks, bank->packed_bytes, "packed bank"));
-    SN_TRY(sn_alloc(&bank->norms, bank->blocks, bank->block * sizeof(float), "bank norms"));
-    packing work = {NULL, NULL, NULL};
-    snarm_status status = pack_blocks(bank, &work);
-    sn_stream_destroy(work.stream);
-    sn_free(work.scaled);
-    sn_free(work.padded);
-    return status == SNARM_OK ? sn_pool_create(&bank->states, create_state, destroy_state, bank) : status;
+    SN_TRY(sn_bank_pack(bank));
+    return sn_pool_create(&bank->states, create_state, destroy_state, bank);
 }
 
 void sn_bank_search_destroy(snarm_bank *bank) {
@@ -131,26 +106,12 @@ typedef struct search {
     size_t k, candidates;
     int32_t exclude;
     const int32_t *owners; /* NULL without exclusion */
-    size_t tile_first, block_first;
     float *distances;
     int32_t *indices;
 } search;
 
-static void scan_rows(void *context, size_t begin, size_t end, int thread) {
-    (void)thread;
-    const search *s = context;
-    const size_t block = s->bank->block;
-    for (size_t row = begin; row < end; row++) {
-        const size_t list = (s->tile_first + row) * s->candidates;
-        s->simd->smallest(s->state->values + row * block, block, (int32_t)s->block_first, s->owners, s->exclude,
-                          s->candidates, s->state->best_values + list, s->state->best_indices + list);
-    }
-}
-
 /* The candidates' distances from differences, in order; equal ones by index. */
-static void rank_rows(void *context, size_t begin, size_t end, int thread) {
-    (void)thread;
-    const search *s = context;
+static void rank_rows(const search *s, size_t begin, size_t end) {
     const size_t channels = (size_t)s->bank->channels;
     for (size_t row = begin; row < end; row++) {
         float *values = s->state->best_values + row * s->candidates;
@@ -174,32 +135,67 @@ static void rank_rows(void *context, size_t begin, size_t end, int thread) {
     }
 }
 
-/* queries: as the products see them. */
-static snarm_status meet_block(search *s, const float *queries, size_t block, size_t count) {
+/* Queries begin.. as the products see them. */
+static snarm_status take_queries(const search *s, bench *b, size_t begin, size_t count, const void **taken) {
     const snarm_bank *bank = s->bank;
-    s->block_first = block * bank->block;
-    for (size_t rows; s->tile_first < count; s->tile_first += rows) {
-        SN_TRY(sn_row_tiles_run(&bank->tiles, s->state->stream, queries + s->tile_first * bank->tiles.inner, count - s->tile_first,
-                            bank->packed + block * bank->packed_bytes, bank->norms + s->block_first, s->state->padded,
-                            s->state->values, &rows));
-        sn_parallel(rows, 4, scan_rows, s);
+    const sn_filter *filter = bank->filter;
+    const float *queries = s->queries + begin * (size_t)bank->channels;
+    *taken = queries;
+    if (filter == NULL)
+        return SNARM_OK;
+    const bool steps = bank->type == SN_TYPE_S8;
+    if (b->capacity < count) {
+        if (steps)
+            SN_TRY(sn_resize(&b->steps, 0, count, filter->axes, "search queries"));
+        else
+            SN_TRY(sn_resize(&b->floats, 0, count, filter->axes * sizeof(float), "search queries"));
+        b->capacity = count;
     }
-    s->tile_first = 0;
+    for (size_t first = 0, rows; first < count; first += rows) {
+        SN_TRY(sn_row_tiles_run(&filter->tiles, b->stream, queries + first * filter->channels, count - first, filter->packed,
+                                filter->origin, b->padded, b->along, &rows));
+        const size_t values = rows * filter->axes, at = first * filter->axes;
+        if (steps)
+            s->simd->scale_s8(b->along, 1 / bank->step, values, b->steps + at);
+        else
+            memcpy(b->floats + at, b->along, values * sizeof(float));
+    }
+    *taken = steps ? (const void *)b->steps : b->floats;
     return SNARM_OK;
 }
 
-/* The queries along the filter's axes. */
-static snarm_status project(search *s, size_t count, const float **projected) {
-    const sn_filter *filter = s->bank->filter;
-    search_state *state = s->state;
-    const size_t floats = (count + SN_ROW_TILE) * filter->axes;
-    if (state->projected_capacity < floats) {
-        SN_TRY(sn_resize(&state->projected, 0, floats, sizeof(float), "search queries"));
-        state->projected_capacity = floats;
+static void scan_rows(const search *s, const bench *b, size_t first_query, size_t rows, size_t first_vector) {
+    const size_t block = s->bank->block;
+    for (size_t row = 0; row < rows; row++) {
+        const size_t list = (first_query + row) * s->candidates;
+        s->simd->smallest(b->values + row * block, block, (int32_t)first_vector, s->owners, s->exclude, s->candidates,
+                          s->state->best_values + list, s->state->best_indices + list);
     }
-    SN_TRY(sn_filter_run(filter, state->stream, s->queries, count, state->padded, state->projected));
-    *projected = state->projected;
+}
+
+/* A thread's queries meet the whole bank, each block all of them while it is in the caches. */
+static snarm_status meet_bank(const search *s, bench *b, size_t begin, size_t count) {
+    const snarm_bank *bank = s->bank;
+    const size_t row_bytes = bank->tiles.inner * sn_type_size(bank->type);
+    const void *queries;
+    SN_TRY(take_queries(s, b, begin, count, &queries));
+    for (size_t block = 0; block < bank->blocks; block++)
+        for (size_t first = 0, rows; first < count; first += rows) {
+            SN_TRY(sn_row_tiles_run(&bank->tiles, b->stream, (const char *)queries + first * row_bytes, count - first,
+                                    bank->packed + block * bank->packed_bytes, bank->norms + block * bank->block, b->padded,
+                                    b->values, &rows));
+            scan_rows(s, b, begin + first, rows, block * bank->block);
+        }
+    rank_rows(s, begin, begin + count);
     return SNARM_OK;
+}
+
+static void search_share(void *context, size_t begin, size_t end, int thread) {
+    const search *s = context;
+    bench *b = &s->state->benches[thread];
+    const int former = sn_threads_enter(1);
+    b->status = meet_bank(s, b, begin, end - begin);
+    sn_threads_leave(former);
 }
 
 static snarm_status search_some(search *s, size_t count) {
@@ -214,12 +210,13 @@ static snarm_status search_some(search *s, size_t count) {
         state->best_values[i] = INFINITY;
         state->best_indices[i] = -1;
     }
-    const float *queries = s->queries;
-    if (s->bank->filter != NULL)
-        SN_TRY(project(s, count, &queries));
-    for (size_t block = 0; block < s->bank->blocks; block++)
-        SN_TRY(meet_block(s, queries, block, count));
-    sn_parallel(count, 16, rank_rows, s);
+    for (int i = 0; i < s->bank->threads; i++)
+        state->benches[i].status = SNARM_OK;
+    sn_parallel(count, GRAIN, search_share, s);
+    for (int i = 0; i < s->bank->threads; i++)
+        if (state->benches[i].status != SNARM_OK) /* its sentence stayed with the thread that met it */
+            return sn_error(state->benches[i].status, "snarm_bank_search: thread %d of %d: %s", i, s->bank->threads,
+                            snarm_status_name(state->benches[i].status));
     return SNARM_OK;
 }
 

@@ -105,13 +105,22 @@ snarm_status snarm_bank_tune(snarm_bank *bank, const float *queries, const int32
     return status;
 }
 
+static const char *precision_note(const snarm_bank *bank) {
+    const bool wanted = bank->precision == SNARM_PRECISION_AUTO || bank->precision == SNARM_PRECISION_INT8;
+    if (bank->type == SN_TYPE_S8 || !wanted)
+        return "";
+    return bank->filter == NULL ? "exact searches are made in f32" : "the processor has no instructions for int8";
+}
+
 snarm_status snarm_bank_get_search(const snarm_bank *bank, snarm_bank_search_info *info) {
     if (bank == NULL || info == NULL)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_bank_get_search: %s is NULL", bank == NULL ? "bank" : "info");
     const snarm_bank_search_info filled = {.struct_size = sizeof filled,
                                            .axes = bank->filter != NULL ? (int32_t)bank->filter->axes : 0,
-                                           .recall = bank->filter != NULL ? bank->filter->recall : 1};
-    SN_TRY(sn_options_check(info->struct_size, sizeof filled, "snarm_bank_search_info"));
+                                           .recall = bank->filter != NULL ? bank->filter->recall : 1,
+                                           .precision = bank->type == SN_TYPE_S8 ? SNARM_PRECISION_INT8 : SNARM_PRECISION_F32,
+                                           .precision_note = precision_note(bank)};
+    SN_TRY(sn_options_check(info->struct_size, offsetof(snarm_bank_search_info, precision), "snarm_bank_search_info"));
     sn_options_write(info, &filled, sizeof filled);
     return SNARM_OK;
 }

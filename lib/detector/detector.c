@@ -36,7 +36,7 @@ static snarm_scorer_options scorer_options(const snarm_detector *d) {
     snarm_scorer_options_init(&options);
     options.grid_width = d->shape.grid_width;
     options.grid_height = d->shape.grid_height;
-    options.threads = d->threads;
+    options.threads = d->threads, options.precision = d->precision;
     return options;
 }
 
@@ -55,7 +55,7 @@ snarm_status sn_detector_take_scorer(snarm_detector *d, sn_scorer_weights *weigh
 
 snarm_status sn_detector_open_parts(snarm_detector *d, const snarm_backbone_options *given) {
     snarm_backbone_options options = *given;
-    options.threads = d->threads;
+    options.threads = d->threads, options.precision = d->precision;
     SN_TRY(sn_backbone_create_from(&d->backbone, d->backbone_source.file, d->backbone_source.prefix, &options));
     d->shape.struct_size = sizeof d->shape;
     SN_TRY(snarm_backbone_get_info(d->backbone, &d->shape));

@@ -42,7 +42,7 @@ typedef struct sn_weights_source {
 
 struct snarm_detector {
     sn_recipe recipe;
-    int32_t threads;
+    int32_t threads, precision; /* as asked for */
     float threshold, score_low; /* of image scores */
     float map_threshold;        /* of the map's values */
     float *scores; /* (image_count) leave-one-out */

@@ -241,7 +241,7 @@ static snarm_status read_recipe(const sn_safetensors *file, snarm_detector *d, s
 static snarm_status read_bank(const sn_safetensors *file, bool exact, snarm_detector *d) {
     snarm_bank_options options;
     snarm_bank_options_init(&options);
-    options.threads = d->threads, options.exact = exact;
+    options.threads = d->threads, options.exact = exact, options.precision = d->precision;
     SN_TRY(sn_bank_read(&d->bank, file, "bank.", &options));
     size_t count;
     int32_t channels, images;
@@ -285,12 +285,15 @@ snarm_status snarm_detector_load(snarm_detector **out, const char *path, const s
     *out = NULL;
     snarm_detector_options options;
     snarm_detector_options_init(&options);
-    SN_TRY(sn_options_read(&options, sizeof options, given, sizeof options, "snarm_detector_options"));
+    SN_TRY(sn_options_read(&options, sizeof options, given, offsetof(snarm_detector_options, precision), "snarm_detector_options"));
     if (options.exact != 0 && options.exact != 1)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_options: exact is %d, expected 0..1", (int)options.exact);
+    if (options.precision < SNARM_PRECISION_AUTO || options.precision > SNARM_PRECISION_INT8)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_options: precision is %d, expected %d..%d", (int)options.precision,
+                        SNARM_PRECISION_AUTO, SNARM_PRECISION_INT8);
     snarm_detector *d;
     SN_TRY(sn_alloc_zeroed(&d, 1, sizeof *d, "detector"));
-    d->threads = sn_threads_resolve(options.threads);
+    d->threads = sn_threads_resolve(options.threads), d->precision = options.precision;
     snarm_status status = read_detector(d, path, options.exact == 1);
     if (status != SNARM_OK) {
         snarm_detector_destroy(d);

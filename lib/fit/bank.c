@@ -150,7 +150,7 @@ static snarm_status make_bank(snarm_detector *d, sn_feature_source *source, cons
     }
     snarm_bank_options bank;
     snarm_bank_options_init(&bank);
-    bank.threads = d->threads;
+    bank.threads = d->threads, bank.precision = d->precision;
     return sn_bank_adopt(&d->bank, vectors, images, s->chosen, d->channels, &bank);
 }
 

@@ -77,7 +77,7 @@ snarm_status snarm_detector_fit(snarm_detector **out, const char *backbone, cons
     }
     snarm_detector *d;
     SN_TRY(sn_alloc_zeroed(&d, 1, sizeof *d, "detector"));
-    d->threads = options.threads;
+    d->threads = options.threads, d->precision = options.precision;
     d->image_count = (int32_t)source->count;
     d->recipe = (sn_recipe){.tiled = options.tile_width != 0,
                             .depth = options.depths != NULL,

@@ -28,12 +28,12 @@ static snarm_status clone(sn_layout **out, const_dnnl_memory_desc_t desc) {
 static const dnnl_format_tag_t tags[] = {
     [SN_PLANES] = dnnl_nchw, [SN_CHANNELS_LAST] = dnnl_nhwc, [SN_ANY] = dnnl_format_tag_any};
 
-snarm_status sn_layout_create(sn_layout **out, size_t batch, size_t channels, size_t height, size_t width,
+snarm_status sn_layout_create(sn_layout **out, sn_type type, size_t batch, size_t channels, size_t height, size_t width,
                               sn_order order) {
     *out = NULL;
     const dnnl_dims_t dims = {(dnnl_dim_t)batch, (dnnl_dim_t)channels, (dnnl_dim_t)height, (dnnl_dim_t)width};
     dnnl_memory_desc_t desc;
-    SN_DNNL(dnnl_memory_desc_create_with_tag(&desc, 4, dims, dnnl_f32, tags[order]));
+    SN_DNNL(dnnl_memory_desc_create_with_tag(&desc, 4, dims, sn_dnnl_type(type), tags[order]));
     return wrap(out, desc);
 }
 
@@ -46,6 +46,11 @@ void sn_layout_destroy(sn_layout *layout) {
 
 size_t sn_layout_bytes(const sn_layout *layout) {
     return dnnl_memory_desc_get_size(layout->desc);
+}
+
+static dnnl_data_type_t type_of(const_dnnl_memory_desc_t desc) {
+    dnnl_data_type_t type = dnnl_f32;
+    return dnnl_memory_desc_query(desc, dnnl_query_data_type, &type) == dnnl_success ? type : dnnl_f32;
 }
 
 static const dnnl_dim_t *dims_of(const_dnnl_memory_desc_t desc) {
@@ -99,7 +104,7 @@ void sn_reorder_destroy(sn_reorder *reorder) {
     sn_free(reorder);
 }
 
-snarm_status sn_reorder_run(const sn_reorder *reorder, sn_stream *stream, const float *src, float *dst) {
+snarm_status sn_reorder_run(const sn_reorder *reorder, sn_stream *stream, const void *src, void *dst) {
     const sn_primitive *p = &reorder->primitive;
     const sn_argument arguments[] = {{DNNL_ARG_FROM, p->src, src}, {DNNL_ARG_TO, p->dst, dst}};
     return sn_primitive_run(p, stream, arguments, 2);
@@ -126,22 +131,24 @@ static snarm_status describe_conv(dnnl_memory_desc_t *descriptors, const sn_conv
         return sn_error(SNARM_ERROR_ARGUMENT, "convolution: a %lldx%lld input is smaller than its %zux%zu kernel",
                         (long long)src[3], (long long)src[2], options->kernel, options->kernel);
     SN_DNNL(dnnl_memory_desc_clone(&descriptors[SRC], options->src->desc));
-    SN_TRY(sn_any_desc(&descriptors[WEIGHTS], 4, (dnnl_dim_t[]){channels, src[1], kernel, kernel}));
+    const sn_type type = type_of(options->src->desc) == dnnl_bf16 ? SN_TYPE_BF16 : SN_TYPE_F32;
+    SN_TRY(sn_any_desc(&descriptors[WEIGHTS], type, 4, (dnnl_dim_t[]){channels, src[1], kernel, kernel}));
     if (options->bias != NULL)
-        SN_TRY(sn_strided_desc(&descriptors[BIAS], 1, (dnnl_dim_t[]){channels}, NULL));
+        SN_TRY(sn_strided_desc(&descriptors[BIAS], SN_TYPE_F32, 1, (dnnl_dim_t[]){channels}, NULL));
     if (options->dst != NULL)
         SN_DNNL(dnnl_memory_desc_clone(&descriptors[DST], options->dst->desc));
     else
-        SN_DNNL(dnnl_memory_desc_create_with_tag(&descriptors[DST], 4, dst, dnnl_f32, tags[options->dst_order]));
+        SN_DNNL(dnnl_memory_desc_create_with_tag(&descriptors[DST], 4, dst, sn_dnnl_type(options->dst_type),
+                                                 tags[options->dst_order]));
     return SNARM_OK;
 }
 
-static snarm_status make_attributes(dnnl_primitive_attr_t *out, bool add, bool relu) {
+static snarm_status make_attributes(dnnl_primitive_attr_t *out, dnnl_data_type_t dst, bool add, bool relu) {
     dnnl_post_ops_t post_ops;
     SN_DNNL(dnnl_post_ops_create(&post_ops));
     dnnl_status_t result = dnnl_success;
     if (add)
-        result = dnnl_post_ops_append_sum(post_ops, 1.0f, 0, dnnl_f32);
+        result = dnnl_post_ops_append_sum(post_ops, 1.0f, 0, dst);
     if (result == dnnl_success && relu)
         result = dnnl_post_ops_append_eltwise(post_ops, dnnl_eltwise_relu, 0.0f, 0.0f);
     snarm_status status =
@@ -155,7 +162,7 @@ static snarm_status make_conv(sn_primitive *primitive, dnnl_memory_desc_t *descr
     SN_TRY(sn_engine(&engine));
     SN_TRY(describe_conv(descriptors, options));
     dnnl_primitive_attr_t attributes;
-    SN_TRY(make_attributes(&attributes, options->add, options->relu));
+    SN_TRY(make_attributes(&attributes, type_of(descriptors[DST]), options->add, options->relu));
     const dnnl_dim_t stride = (dnnl_dim_t)options->stride, padding = (dnnl_dim_t)options->padding;
     const dnnl_dim_t dilation = (dnnl_dim_t)options->dilation - 1; /* oneDNN counts the skipped positions */
     const dnnl_dims_t strides = {stride, stride}, dilates = {dilation, dilation}, paddings = {padding, padding};
@@ -170,7 +177,7 @@ static snarm_status pack_weights(sn_conv *conv, const sn_conv_options *options) 
     const sn_primitive *p = &conv->primitive;
     SN_TRY(sn_alloc(&conv->weights, 1, dnnl_memory_desc_get_size(p->weights), "packed weights"));
     dnnl_memory_desc_t plain;
-    SN_TRY(sn_strided_desc(&plain, 4, dims_of(p->weights), NULL));
+    SN_TRY(sn_strided_desc(&plain, SN_TYPE_F32, 4, dims_of(p->weights), NULL));
     snarm_status status = sn_reorder_once(plain, options->weights, p->weights, conv->weights);
     dnnl_memory_desc_destroy(plain);
     if (status != SNARM_OK || options->bias == NULL)
@@ -215,7 +222,7 @@ const sn_layout *sn_conv_dst_layout(const sn_conv *conv) {
     return conv->dst;
 }
 
-snarm_status sn_conv_run(const sn_conv *conv, sn_stream *stream, const float *src, float *dst) {
+snarm_status sn_conv_run(const sn_conv *conv, sn_stream *stream, const void *src, void *dst) {
     const sn_primitive *p = &conv->primitive;
     const sn_argument arguments[] = {{DNNL_ARG_SRC, p->src, src},
                                      {DNNL_ARG_WEIGHTS, p->weights, conv->weights},
@@ -239,7 +246,7 @@ static snarm_status make_pool(sn_max_pool *pool, const sn_layout *src, size_t ke
     const dnnl_dims_t strides = {(dnnl_dim_t)stride, (dnnl_dim_t)stride};
     const dnnl_dims_t paddings = {(dnnl_dim_t)padding, (dnnl_dim_t)padding};
     dnnl_memory_desc_t dst;
-    SN_TRY(sn_any_desc(&dst, 4, dst_dims));
+    SN_TRY(sn_any_desc(&dst, type_of(src->desc) == dnnl_bf16 ? SN_TYPE_BF16 : SN_TYPE_F32, 4, dst_dims));
     dnnl_primitive_attr_t attributes;
     snarm_status status = sn_attributes(&attributes, NULL);
     if (status == SNARM_OK) {
@@ -278,7 +285,7 @@ const sn_layout *sn_max_pool_dst_layout(const sn_max_pool *pool) {
     return pool->dst;
 }
 
-snarm_status sn_max_pool_run(const sn_max_pool *pool, sn_stream *stream, const float *src, float *dst) {
+snarm_status sn_max_pool_run(const sn_max_pool *pool, sn_stream *stream, const void *src, void *dst) {
     const sn_primitive *p = &pool->primitive;
     const sn_argument arguments[] = {{DNNL_ARG_SRC, p->src, src}, {DNNL_ARG_DST, p->dst, dst}};
     return sn_primitive_run(p, stream, arguments, 2);

@@ -37,9 +37,9 @@ static snarm_status describe(descriptors *d, const sn_conv_training_shape *s) {
     const dnnl_dims_t src = {batch, in, height, width}, dst = {batch, out, height, width};
     SN_DNNL(dnnl_memory_desc_create_with_tag(&d->src, 4, src, dnnl_f32, dnnl_nhwc));
     SN_DNNL(dnnl_memory_desc_create_with_tag(&d->dst, 4, dst, dnnl_f32, dnnl_nhwc));
-    SN_TRY(sn_any_desc(&d->weights, 4, (dnnl_dim_t[]){out, in, kernel, kernel}));
-    SN_TRY(sn_strided_desc(&d->bias, 1, (dnnl_dim_t[]){out}, NULL));
-    return sn_strided_desc(&d->plain, 4, (dnnl_dim_t[]){out, in, kernel, kernel}, NULL);
+    SN_TRY(sn_any_desc(&d->weights, SN_TYPE_F32, 4, (dnnl_dim_t[]){out, in, kernel, kernel}));
+    SN_TRY(sn_strided_desc(&d->bias, SN_TYPE_F32, 1, (dnnl_dim_t[]){out}, NULL));
+    return sn_strided_desc(&d->plain, SN_TYPE_F32, 4, (dnnl_dim_t[]){out, in, kernel, kernel}, NULL);
 }
 
 /* Makes the run of one kind; its hint is the forward convolution. */

@@ -11,7 +11,7 @@ struct sn_gemm {
 };
 
 /* The post-operations of a shape; NULL when there are none. */
-static snarm_status make_post_ops(dnnl_post_ops_t *out, bool accumulate, sn_activation activation, float scale) {
+static snarm_status make_post_ops(dnnl_post_ops_t *out, sn_type dst_type, bool accumulate, sn_activation activation, float scale) {
     *out = NULL;
     if (!accumulate && activation == SN_ACTIVATION_NONE && scale == 1.0f)
         return SNARM_OK;
@@ -20,7 +20,7 @@ static snarm_status make_post_ops(dnnl_post_ops_t *out, bool accumulate, sn_acti
     if (scale != 1.0f)
         status = dnnl_post_ops_append_eltwise(*out, dnnl_eltwise_linear, scale, 0.0f);
     if (status == dnnl_success && accumulate)
-        status = dnnl_post_ops_append_sum(*out, 1.0f, 0, dnnl_f32);
+        status = dnnl_post_ops_append_sum(*out, 1.0f, 0, sn_dnnl_type(dst_type));
     if (status == dnnl_success && activation == SN_ACTIVATION_RELU)
         status = dnnl_post_ops_append_eltwise(*out, dnnl_eltwise_relu, 0.0f, 0.0f);
     if (status == dnnl_success && activation == SN_ACTIVATION_GELU)
@@ -34,12 +34,12 @@ static snarm_status make_post_ops(dnnl_post_ops_t *out, bool accumulate, sn_acti
 
 /* Makes a matmul of these descriptors, which stay the caller's. */
 static snarm_status make_matmul(sn_primitive *primitive, const_dnnl_memory_desc_t src, const_dnnl_memory_desc_t weights,
-                                const_dnnl_memory_desc_t bias, const_dnnl_memory_desc_t dst, bool accumulate,
-                                sn_activation activation, float scale) {
+                                const_dnnl_memory_desc_t bias, const_dnnl_memory_desc_t dst, sn_type dst_type,
+                                bool accumulate, sn_activation activation, float scale) {
     dnnl_engine_t engine;
     SN_TRY(sn_engine(&engine));
     dnnl_post_ops_t post_ops;
-    SN_TRY(make_post_ops(&post_ops, accumulate, activation, scale));
+    SN_TRY(make_post_ops(&post_ops, dst_type, accumulate, activation, scale));
     dnnl_primitive_attr_t attributes = NULL;
     snarm_status status = sn_attributes(&attributes, post_ops);
     if (post_ops != NULL)
@@ -64,11 +64,12 @@ static snarm_status describe_gemm(dnnl_memory_desc_t *descriptors, const sn_gemm
     const dnnl_dim_t columns = (dnnl_dim_t)shape->columns;
     const dnnl_dim_t src_stride = shape->src_stride != 0 ? (dnnl_dim_t)shape->src_stride : inner;
     const dnnl_dim_t dst_stride = shape->dst_stride != 0 ? (dnnl_dim_t)shape->dst_stride : columns;
-    SN_TRY(sn_strided_desc(&descriptors[SRC], 2, (dnnl_dim_t[]){rows, inner}, (dnnl_dim_t[]){src_stride, 1}));
-    SN_TRY(sn_any_desc(&descriptors[WEIGHTS], 2, (dnnl_dim_t[]){inner, columns}));
+    SN_TRY(sn_strided_desc(&descriptors[SRC], shape->type, 2, (dnnl_dim_t[]){rows, inner}, (dnnl_dim_t[]){src_stride, 1}));
+    SN_TRY(sn_any_desc(&descriptors[WEIGHTS], shape->type, 2, (dnnl_dim_t[]){inner, columns}));
     if (shape->bias)
-        SN_TRY(sn_strided_desc(&descriptors[BIAS], 2, (dnnl_dim_t[]){1, columns}, NULL));
-    return sn_strided_desc(&descriptors[DST], 2, (dnnl_dim_t[]){rows, columns}, (dnnl_dim_t[]){dst_stride, 1});
+        SN_TRY(sn_strided_desc(&descriptors[BIAS], SN_TYPE_F32, 2, (dnnl_dim_t[]){1, columns}, NULL));
+    return sn_strided_desc(&descriptors[DST], shape->dst_type, 2, (dnnl_dim_t[]){rows, columns},
+                           (dnnl_dim_t[]){dst_stride, 1});
 }
 
 snarm_status sn_gemm_create(sn_gemm **out, const sn_gemm_shape *shape) {
@@ -80,7 +81,7 @@ snarm_status sn_gemm_create(sn_gemm **out, const sn_gemm_shape *shape) {
     snarm_status status = describe_gemm(descriptors, shape);
     if (status == SNARM_OK)
         status = make_matmul(&gemm->primitive, descriptors[SRC], descriptors[WEIGHTS], descriptors[BIAS],
-                             descriptors[DST], shape->accumulate, shape->activation, 1.0f);
+                             descriptors[DST], shape->dst_type, shape->accumulate, shape->activation, 1.0f);
     destroy_descriptors(descriptors);
     if (status != SNARM_OK) {
         sn_free(gemm);
@@ -105,26 +106,76 @@ bool sn_gemm_same_packing(const sn_gemm *a, const sn_gemm *b) {
     return dnnl_memory_desc_equal(a->primitive.weights, b->primitive.weights) != 0;
 }
 
-static snarm_status pack(const sn_gemm *gemm, const float *weights, size_t row_stride, size_t column_stride,
+/* The weights as the caller has them. */
+static snarm_status describe_plain(dnnl_memory_desc_t *out, const sn_gemm *gemm, sn_type type, size_t row_stride,
+                                   size_t column_stride) {
+    const dnnl_dims_t dims = {(dnnl_dim_t)gemm->shape.inner, (dnnl_dim_t)gemm->shape.columns};
+    return sn_strided_desc(out, type, 2, dims, (dnnl_dim_t[]){(dnnl_dim_t)row_stride, (dnnl_dim_t)column_stride});
+}
+
+static snarm_status pack(const sn_gemm *gemm, const void *weights, size_t row_stride, size_t column_stride,
                          void *packed) {
     dnnl_memory_desc_t plain;
-    SN_TRY(sn_strided_desc(&plain, 2, (dnnl_dim_t[]){(dnnl_dim_t)gemm->shape.inner, (dnnl_dim_t)gemm->shape.columns},
-                           (dnnl_dim_t[]){(dnnl_dim_t)row_stride, (dnnl_dim_t)column_stride}));
+    SN_TRY(describe_plain(&plain, gemm, gemm->shape.type == SN_TYPE_S8 ? SN_TYPE_S8 : SN_TYPE_F32, row_stride, column_stride));
     snarm_status status = sn_reorder_once(plain, weights, gemm->primitive.weights, packed);
     dnnl_memory_desc_destroy(plain);
     return status;
 }
 
-snarm_status sn_gemm_pack(const sn_gemm *gemm, const float *weights, size_t stride, void *packed) {
+snarm_status sn_gemm_pack(const sn_gemm *gemm, const void *weights, size_t stride, void *packed) {
     return pack(gemm, weights, 1, stride != 0 ? stride : gemm->shape.inner, packed);
 }
 
-snarm_status sn_gemm_pack_transposed(const sn_gemm *gemm, const float *weights, size_t stride, void *packed) {
+snarm_status sn_gemm_pack_transposed(const sn_gemm *gemm, const void *weights, size_t stride, void *packed) {
     return pack(gemm, weights, stride != 0 ? stride : gemm->shape.columns, 1, packed);
 }
 
-snarm_status sn_gemm_run(const sn_gemm *gemm, sn_stream *stream, const float *src, const void *packed,
-                         const float *bias, float *dst) {
+struct sn_packer {
+    sn_primitive primitive;
+};
+
+snarm_status sn_packer_create(sn_packer **out, const sn_gemm *gemm, size_t row_stride, size_t column_stride) {
+    *out = NULL;
+    dnnl_engine_t engine;
+    SN_TRY(sn_engine(&engine));
+    sn_packer *packer;
+    SN_TRY(sn_alloc_zeroed(&packer, 1, sizeof *packer, "packer"));
+    dnnl_memory_desc_t plain = NULL;
+    dnnl_primitive_attr_t attributes;
+    snarm_status status = describe_plain(&plain, gemm, gemm->shape.type, row_stride, column_stride);
+    if (status == SNARM_OK)
+        status = sn_attributes(&attributes, NULL);
+    if (status == SNARM_OK) {
+        dnnl_primitive_desc_t desc;
+        dnnl_status_t result =
+            dnnl_reorder_primitive_desc_create(&desc, plain, engine, gemm->primitive.weights, engine, attributes);
+        status = sn_primitive_take(&packer->primitive, result, desc, attributes, "dnnl_reorder_primitive_desc_create");
+    }
+    if (plain != NULL)
+        dnnl_memory_desc_destroy(plain);
+    if (status != SNARM_OK) {
+        sn_free(packer);
+        return status;
+    }
+    *out = packer;
+    return SNARM_OK;
+}
+
+void sn_packer_destroy(sn_packer *packer) {
+    if (packer == NULL)
+        return;
+    sn_primitive_destroy(&packer->primitive);
+    sn_free(packer);
+}
+
+snarm_status sn_packer_run(const sn_packer *packer, sn_stream *stream, const void *weights, void *packed) {
+    const sn_primitive *p = &packer->primitive;
+    const sn_argument arguments[] = {{DNNL_ARG_FROM, p->src, weights}, {DNNL_ARG_TO, p->dst, packed}};
+    return sn_primitive_run(p, stream, arguments, 2);
+}
+
+snarm_status sn_gemm_run(const sn_gemm *gemm, sn_stream *stream, const void *src, const void *packed,
+                         const float *bias, void *dst) {
     const sn_primitive *p = &gemm->primitive;
     const sn_argument arguments[] = {{DNNL_ARG_SRC, p->src, src},
                                      {DNNL_ARG_WEIGHTS, p->weights, packed},
@@ -175,7 +226,7 @@ void sn_linear_destroy(sn_linear *linear) {
     sn_free(linear);
 }
 
-snarm_status sn_linear_run(const sn_linear *linear, sn_stream *stream, const float *src, float *dst) {
+snarm_status sn_linear_run(const sn_linear *linear, sn_stream *stream, const void *src, void *dst) {
     return sn_gemm_run(linear->gemm, stream, src, linear->packed, linear->bias, dst);
 }
 
@@ -189,7 +240,7 @@ static snarm_status describe_factor(dnnl_memory_desc_t *out, size_t batch, size_
     const dnnl_dim_t strides[] = {(dnnl_dim_t)view.batch_stride, (dnnl_dim_t)view.row_stride,
                                   (dnnl_dim_t)view.column_stride};
     const int skipped = batch == 1 ? 1 : 0;
-    return sn_strided_desc(out, 3 - skipped, dims + skipped, strides + skipped);
+    return sn_strided_desc(out, SN_TYPE_F32, 3 - skipped, dims + skipped, strides + skipped);
 }
 
 static snarm_status create_product(sn_product **out, size_t batch, size_t rows, size_t inner, size_t columns,
@@ -205,7 +256,7 @@ static snarm_status create_product(sn_product **out, size_t batch, size_t rows, 
         status = describe_factor(&descriptors[DST], batch, rows, columns, dst);
     if (status == SNARM_OK)
         status = make_matmul(&product->primitive, descriptors[SRC], descriptors[WEIGHTS], NULL, descriptors[DST],
-                             accumulate, SN_ACTIVATION_NONE, scale);
+                             SN_TYPE_F32, accumulate, SN_ACTIVATION_NONE, scale);
     destroy_descriptors(descriptors);
     if (status != SNARM_OK) {
         sn_free(product);

@@ -3,6 +3,7 @@
 #define SN_KERNEL_GEMM_H
 
 #include "kernel/stream.h"
+#include "kernel/type.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,7 +14,9 @@ typedef enum sn_activation { SN_ACTIVATION_NONE, SN_ACTIVATION_RELU, SN_ACTIVATI
 typedef struct sn_gemm_shape {
     size_t rows, inner, columns;  /* src (rows, inner), dst (rows, columns) */
     size_t src_stride, dst_stride; /* elements from one row to the next; 0: dense */
-    bool bias;                    /* a bias of columns values is added */
+    sn_type type;                 /* of src and of the packed weights */
+    sn_type dst_type;             /* SN_TYPE_F32 or SN_TYPE_BF16 */
+    bool bias;                    /* a bias of columns f32 is added */
     bool accumulate;              /* dst keeps what it held, and the product is added; no activation then */
     sn_activation activation;     /* GELU is the exact one, by erf */
 } sn_gemm_shape;
@@ -27,25 +30,32 @@ void sn_gemm_destroy(sn_gemm *gemm);
 size_t sn_gemm_packed_bytes(const sn_gemm *gemm);
 
 /* Packs weights, given as (columns, inner) as PyTorch's linear layers store them, row by row with stride elements
- * (0: dense), into packed (sn_gemm_packed_bytes, 64-byte aligned). */
-snarm_status sn_gemm_pack(const sn_gemm *gemm, const float *weights, size_t stride, void *packed);
+ * (0: dense), into packed (sn_gemm_packed_bytes, 64-byte aligned). They are f32, or int8_t for a gemm of SN_TYPE_S8. */
+snarm_status sn_gemm_pack(const sn_gemm *gemm, const void *weights, size_t stride, void *packed);
 
 /* The same from weights given as (inner, columns). */
-snarm_status sn_gemm_pack_transposed(const sn_gemm *gemm, const float *weights, size_t stride, void *packed);
+snarm_status sn_gemm_pack_transposed(const sn_gemm *gemm, const void *weights, size_t stride, void *packed);
+
+/* Packing for weights that are new at every run: of the gemm's type, element (i, j) of (inner, columns) at i * row_stride +
+ * j * column_stride. One of the strides is 1. */
+typedef struct sn_packer sn_packer;
+snarm_status sn_packer_create(sn_packer **out, const sn_gemm *gemm, size_t row_stride, size_t column_stride);
+void sn_packer_destroy(sn_packer *packer);
+snarm_status sn_packer_run(const sn_packer *packer, sn_stream *stream, const void *weights, void *packed);
 
 /* Gemms that only differ in rows and dst_stride may share packed weights if this says so. */
 bool sn_gemm_same_packing(const sn_gemm *a, const sn_gemm *b);
 
 /* bias (columns) only if the shape has one, else NULL. src and dst must not overlap. */
-snarm_status sn_gemm_run(const sn_gemm *gemm, sn_stream *stream, const float *src, const void *packed,
-                         const float *bias, float *dst);
+snarm_status sn_gemm_run(const sn_gemm *gemm, sn_stream *stream, const void *src, const void *packed,
+                         const float *bias, void *dst);
 
-/* A gemm with its own packed weights and bias: one linear layer. weights (columns, inner), bias (columns) or NULL;
+/* A gemm with its own packed weights and bias: one linear layer. weights (columns, inner) of f32, bias (columns) or NULL;
  * both are copied. shape->bias is taken from bias. */
 typedef struct sn_linear sn_linear;
 snarm_status sn_linear_create(sn_linear **out, const sn_gemm_shape *shape, const float *weights, const float *bias);
 void sn_linear_destroy(sn_linear *linear);
-snarm_status sn_linear_run(const sn_linear *linear, sn_stream *stream, const float *src, float *dst);
+snarm_status sn_linear_run(const sn_linear *linear, sn_stream *stream, const void *src, void *dst);
 
 /* dst (batch, rows, columns) = a (batch, rows, inner) . b (batch, inner, columns) * scale, both varying; strides in elements between
  * batches, rows and columns of each, so that views into larger matrices need no copies. */

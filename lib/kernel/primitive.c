@@ -183,7 +183,12 @@ snarm_status sn_reorder_once(const_dnnl_memory_desc_t src_desc, const void *src,
     return status;
 }
 
-snarm_status sn_strided_desc(dnnl_memory_desc_t *out, int ndims, const dnnl_dim_t *dims, const dnnl_dim_t *strides) {
+dnnl_data_type_t sn_dnnl_type(sn_type type) {
+    return type == SN_TYPE_F32 ? dnnl_f32 : type == SN_TYPE_BF16 ? dnnl_bf16 : dnnl_s8;
+}
+
+snarm_status sn_strided_desc(dnnl_memory_desc_t *out, sn_type type, int ndims, const dnnl_dim_t *dims,
+                             const dnnl_dim_t *strides) {
     dnnl_dim_t dense[DNNL_MAX_NDIMS];
     if (strides == NULL) {
         dnnl_dim_t step = 1;
@@ -193,11 +198,11 @@ snarm_status sn_strided_desc(dnnl_memory_desc_t *out, int ndims, const dnnl_dim_
         }
         strides = dense;
     }
-    SN_DNNL(dnnl_memory_desc_create_with_strides(out, ndims, dims, dnnl_f32, strides));
+    SN_DNNL(dnnl_memory_desc_create_with_strides(out, ndims, dims, sn_dnnl_type(type), strides));
     return SNARM_OK;
 }
 
-snarm_status sn_any_desc(dnnl_memory_desc_t *out, int ndims, const dnnl_dim_t *dims) {
-    SN_DNNL(dnnl_memory_desc_create_with_tag(out, ndims, dims, dnnl_f32, dnnl_format_tag_any));
+snarm_status sn_any_desc(dnnl_memory_desc_t *out, sn_type type, int ndims, const dnnl_dim_t *dims) {
+    SN_DNNL(dnnl_memory_desc_create_with_tag(out, ndims, dims, sn_dnnl_type(type), dnnl_format_tag_any));
     return SNARM_OK;
 }

@@ -3,6 +3,7 @@
 #define SN_KERNEL_PRIMITIVE_H
 
 #include "kernel/stream.h"
+#include "kernel/type.h"
 
 #include <dnnl.h>
 
@@ -54,9 +55,11 @@ snarm_status sn_primitive_run(const sn_primitive *primitive, sn_stream *stream, 
 snarm_status sn_reorder_once(const_dnnl_memory_desc_t src_desc, const void *src, const_dnnl_memory_desc_t dst_desc,
                              void *dst);
 
-/* A descriptor of f32 with the given strides in elements; NULL strides: dense, last dimension fastest. */
-snarm_status sn_strided_desc(dnnl_memory_desc_t *out, int ndims, const dnnl_dim_t *dims, const dnnl_dim_t *strides);
+dnnl_data_type_t sn_dnnl_type(sn_type type);
+/* A descriptor with the given strides in elements; NULL strides: dense, last dimension fastest. */
+snarm_status sn_strided_desc(dnnl_memory_desc_t *out, sn_type type, int ndims, const dnnl_dim_t *dims,
+                             const dnnl_dim_t *strides);
 /* One whose layout oneDNN shall choose. */
-snarm_status sn_any_desc(dnnl_memory_desc_t *out, int ndims, const dnnl_dim_t *dims);
+snarm_status sn_any_desc(dnnl_memory_desc_t *out, sn_type type, int ndims, const dnnl_dim_t *dims);
 
 #endif

@@ -112,6 +112,16 @@ typedef struct sn_simd {
     void (*add_sigmoid)(const float *upper, const float *lower, float weight, size_t count, float *dst);
     /* dst[i] = sum over r of weights[r] * rows[r][i]. */
     void (*weighted_sum)(const float *const *rows, const float *weights, size_t row_count, size_t count, float *dst);
+    /* dst = src * factor; rounded to nearest as bf16, which is the upper half of an f32; and back. dst may be src in the first. */
+    void (*scale)(const float *src, float factor, size_t count, float *dst);
+    void (*scale_bf16)(const float *src, float factor, size_t count, uint16_t *dst);
+    void (*from_bf16)(const uint16_t *src, size_t count, float *dst);
+    /* dst = src * factor rounded to the nearest integer, within -127..127. */
+    void (*scale_s8)(const float *src, float factor, size_t count, int8_t *dst);
+    /* dst = exp(scale * (scores - the largest of them)), and its sum, by which it is not divided. dst may be scores. In the
+     * second the weights have the 8 bits that bf16 keeps. */
+    void (*softmax)(const float *scores, size_t count, float scale, float *dst, float *sum);
+    void (*softmax_bf16)(const float *scores, size_t count, float scale, uint16_t *dst, float *sum);
     /* dst[t] = SiLU(bias + sum over taps j of weights[j] * src[t + j + 1 - taps]), nothing before the start, for every
      * channel of a sequence: src (length, channels), weights (taps, channels), bias (channels); strides as in sn_scan. */
     void (*causal_conv_silu)(const float *src, size_t src_stride, size_t length, const float *weights,

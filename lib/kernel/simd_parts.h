@@ -19,6 +19,14 @@ void SN_AT_LEVEL(add_sigmoid)(const float *upper, const float *lower, float weig
 void SN_AT_LEVEL(weighted_sum)(const float *const *rows, const float *weights, size_t row_count, size_t count,
                                float *dst);
 
+/* simd_convert.c */
+void SN_AT_LEVEL(scale)(const float *src, float factor, size_t count, float *dst);
+void SN_AT_LEVEL(scale_bf16)(const float *src, float factor, size_t count, uint16_t *dst);
+void SN_AT_LEVEL(scale_s8)(const float *src, float factor, size_t count, int8_t *dst);
+void SN_AT_LEVEL(from_bf16)(const uint16_t *src, size_t count, float *dst);
+void SN_AT_LEVEL(softmax)(const float *scores, size_t count, float scale, float *dst, float *sum);
+void SN_AT_LEVEL(softmax_bf16)(const float *scores, size_t count, float scale, uint16_t *dst, float *sum);
+
 /* simd_scan.c */
 void SN_AT_LEVEL(causal_conv_silu)(const float *src, size_t src_stride, size_t length, const float *weights,
                                    size_t weights_stride, const float *bias, size_t taps, size_t channels,

@@ -22,6 +22,7 @@ typedef struct block {
 
 struct sn_branch {
     size_t patches, embedding, depth, hard;
+    sn_type type;
     block *blocks;
     float *norm_weight, *norm_bias;
 };
@@ -52,7 +53,7 @@ static snarm_status make_convs(block *made, const sn_block_weights *weights, con
 }
 
 static snarm_status make_turned_conv(block *made, const sn_block_weights *weights, const sn_branch_options *options) {
-    const sn_turned_conv_shape shape = {1, options->grid_height, options->grid_width, options->embedding, false};
+    const sn_turned_conv_shape shape = {1, options->grid_height, options->grid_width, options->embedding, false, options->type};
     SN_TRY(sn_turned_conv_create(&made->turned, &shape));
     return sn_turned_conv_pack(made->turned, weights->conv_weight);
 }
@@ -63,7 +64,7 @@ static snarm_status make_scan_convs(block *made, const sn_block_weights *weights
     SN_TRY(sn_alloc(&turned, embedding * embedding, 9 * sizeof *turned, "branch weights"));
     sn_layout *layout;
     snarm_status status =
-        sn_layout_create(&layout, 1, embedding, options->grid_height, options->grid_width, SN_CHANNELS_LAST);
+        sn_layout_create(&layout, options->type, 1, embedding, options->grid_height, options->grid_width, SN_CHANNELS_LAST);
     if (status == SNARM_OK)
         status = make_convs(made, weights, options, layout, turned);
     sn_layout_destroy(layout);
@@ -75,7 +76,7 @@ static snarm_status make_block(block *made, bool first, const sn_block_weights *
     SN_TRY(copied(&made->norm, weights->norm, options->embedding));
     SN_TRY(copied(&made->bias, weights->conv_bias, options->embedding));
     SN_TRY(first ? make_turned_conv(made, weights, options) : make_scan_convs(made, weights, options));
-    return options->hard > 0 ? sn_mixer_create(&made->mixer, &weights->mixer, SN_SCANS, options->hard) : SNARM_OK;
+    return options->hard > 0 ? sn_mixer_create(&made->mixer, &weights->mixer, SN_SCANS, options->hard, options->type) : SNARM_OK;
 }
 
 static snarm_status fill_branch(sn_branch *branch, const sn_branch_options *options) {
@@ -92,6 +93,7 @@ snarm_status sn_branch_create(sn_branch **out, const sn_branch_options *options)
     SN_TRY(sn_alloc_zeroed(&branch, 1, sizeof *branch, "branch"));
     branch->patches = options->grid_width * options->grid_height, branch->embedding = options->embedding;
     branch->depth = options->depth, branch->hard = options->hard;
+    branch->type = options->type;
     snarm_status status = fill_branch(branch, options);
     if (status != SNARM_OK) {
         sn_branch_destroy(branch);
@@ -121,9 +123,10 @@ void sn_branch_destroy(sn_branch *branch) {
 /* The parts of the scratch memory. What the first block's norm gives is the same for all scans: only the
  * first quarter of normed is used then. */
 typedef struct parts {
-    float *residual;         /* (4, N, D) */
-    float *normed;           /* (4, N, D) */
-    float *gathered, *mixed; /* (4, hard, D) */
+    float *x, *residual;     /* (4, N, D) */
+    float *normed;           /* (4, N, D), f32 for the first block, of the branch's type for others */
+    float *gathered;         /* (4, hard, D) of the type */
+    float *mixed;            /* (4, hard, D) */
     float *mixer, *conv;
     size_t count;
 } parts;
@@ -131,7 +134,8 @@ typedef struct parts {
 static parts divide(const sn_branch *branch, float *scratch) {
     const size_t all = SN_SCANS * branch->patches * branch->embedding;
     const size_t hard = SN_SCANS * branch->hard * branch->embedding;
-    parts p = {NULL, NULL, NULL, NULL, NULL, NULL, 0};
+    parts p = {.count = 0};
+    p.x = sn_take_part(scratch, &p.count, all);
     p.residual = sn_take_part(scratch, &p.count, all);
     p.normed = sn_take_part(scratch, &p.count, all);
     p.gathered = sn_take_part(scratch, &p.count, hard);
@@ -159,7 +163,7 @@ typedef struct branch_work {
     size_t src_stride;
     bool first;
     const int32_t *order;
-    float *x; /* (4, N, D) */
+    void *dst; /* (4, N, D) of the type */
 } branch_work;
 
 static void norm_rows(void *context, size_t begin, size_t end, int thread) {
@@ -167,10 +171,14 @@ static void norm_rows(void *context, size_t begin, size_t end, int thread) {
     const branch_work *work = context;
     const sn_simd *simd = sn_simd_table();
     const size_t embedding = work->branch->embedding, patches = work->branch->patches;
+    const bool round = !work->first && work->branch->type != SN_TYPE_F32;
     for (size_t i = begin; i < end; i++) {
         float *residual = work->parts.residual + i * embedding;
-        simd->rms_norm(work->src + i * work->src_stride, residual, work->first, work->block->norm, embedding,
-                       epsilon, work->parts.normed + i * embedding);
+        /* The convolution will write x anew: its rows are free once they have joined the stream. */
+        float *normed = round ? work->parts.x + i * embedding : work->parts.normed + i * embedding;
+        simd->rms_norm(work->src + i * work->src_stride, residual, work->first, work->block->norm, embedding, epsilon, normed);
+        if (round)
+            simd->scale_bf16(normed, 1, embedding, (uint16_t *)(void *)work->parts.normed + i * embedding);
         for (size_t scan = 1; work->first && scan < SN_SCANS; scan++)
             memcpy(residual + scan * patches * embedding, residual, embedding * sizeof *residual);
     }
@@ -182,7 +190,11 @@ static void gather_rows(void *context, size_t begin, size_t end, int thread) {
     const size_t embedding = work->branch->embedding;
     for (size_t i = begin; i < end; i++) {
         size_t row = i / work->branch->hard * work->branch->patches + (size_t)work->order[i];
-        memcpy(work->parts.gathered + i * embedding, work->x + row * embedding, embedding * sizeof(float));
+        const float *from = work->parts.x + row * embedding;
+        if (work->branch->type == SN_TYPE_F32)
+            memcpy(work->parts.gathered + i * embedding, from, embedding * sizeof *from);
+        else
+            sn_simd_table()->scale_bf16(from, 1, embedding, (uint16_t *)(void *)work->parts.gathered + i * embedding);
     }
 }
 
@@ -192,7 +204,7 @@ static void scatter_rows(void *context, size_t begin, size_t end, int thread) {
     const size_t embedding = work->branch->embedding;
     for (size_t i = begin; i < end; i++) {
         size_t row = i / work->branch->hard * work->branch->patches + (size_t)work->order[i];
-        memcpy(work->x + row * embedding, work->parts.mixed + i * embedding, embedding * sizeof(float));
+        memcpy(work->parts.x + row * embedding, work->parts.mixed + i * embedding, embedding * sizeof(float));
     }
 }
 
@@ -202,9 +214,12 @@ static void final_rows(void *context, size_t begin, size_t end, int thread) {
     const sn_branch *branch = work->branch;
     const sn_simd *simd = sn_simd_table();
     for (size_t i = begin; i < end; i++) {
-        float *row = work->x + i * branch->embedding;
+        float *row = work->parts.x + i * branch->embedding;
+        float *dst = branch->type == SN_TYPE_F32 ? (float *)work->dst + i * branch->embedding : row;
         simd->add_layer_norm(row, work->parts.residual + i * branch->embedding, branch->norm_weight,
-                             branch->norm_bias, branch->embedding, epsilon, row);
+                             branch->norm_bias, branch->embedding, epsilon, dst);
+        if (branch->type != SN_TYPE_F32)
+            simd->scale_bf16(row, 1, branch->embedding, (uint16_t *)work->dst + i * branch->embedding);
     }
 }
 
@@ -213,9 +228,11 @@ static snarm_status run_block(branch_work *work, sn_stream *stream) {
     const size_t plane = branch->patches * branch->embedding, hard = SN_SCANS * branch->hard;
     sn_parallel(work->first ? branch->patches : SN_SCANS * branch->patches, 16, norm_rows, work);
     if (work->first)
-        SN_TRY(sn_turned_conv_run(work->block->turned, stream, work->parts.normed, work->block->bias, work->parts.conv, work->x));
+        SN_TRY(sn_turned_conv_run(work->block->turned, stream, work->parts.normed, work->block->bias, work->parts.conv, work->parts.x));
     for (size_t scan = 0; !work->first && scan < SN_SCANS; scan++)
-        SN_TRY(sn_conv_run(work->block->convs[scan], stream, work->parts.normed + scan * plane, work->x + scan * plane));
+        SN_TRY(sn_conv_run(work->block->convs[scan], stream,
+                           (char *)work->parts.normed + scan * plane * sn_type_size(branch->type),
+                           work->parts.x + scan * plane));
     if (hard == 0)
         return SNARM_OK;
     sn_parallel(hard, 16, gather_rows, work);
@@ -226,18 +243,18 @@ static snarm_status run_block(branch_work *work, sn_stream *stream) {
 }
 
 snarm_status sn_branch_run(const sn_branch *branch, sn_stream *stream, const float *src, size_t src_stride,
-                           const int32_t *order, float *scratch, float *dst) {
+                           const int32_t *order, float *scratch, void *dst) {
     branch_work work = {.branch = branch,
                         .parts = divide(branch, scratch),
                         .src = src,
                         .src_stride = src_stride,
                         .first = true,
                         .order = order,
-                        .x = dst};
+                        .dst = dst};
     for (size_t d = 0; d < branch->depth; d++) {
         work.block = &branch->blocks[d];
         SN_TRY(run_block(&work, stream));
-        work.src = dst, work.src_stride = branch->embedding, work.first = false;
+        work.src = work.parts.x, work.src_stride = branch->embedding, work.first = false;
     }
     sn_parallel(SN_SCANS * branch->patches, 16, final_rows, &work);
     return SNARM_OK;

@@ -7,6 +7,7 @@
 #define SN_SCORER_BRANCH_H
 
 #include "kernel/stream.h"
+#include "kernel/type.h"
 #include "scorer/mixer.h"
 
 #include <stddef.h>
@@ -23,6 +24,7 @@ typedef struct sn_branch_options {
     size_t hard;                          /* patches that pass through the mixers; may be 0 */
     const sn_block_weights *blocks;       /* (depth) */
     const float *norm_weight, *norm_bias; /* (D) of the final layer norm */
+    sn_type type;                         /* of the factors of the scans' convolutions, and of the result */
 } sn_branch_options;
 
 /* Immutable; the weights are copied. */
@@ -31,9 +33,9 @@ snarm_status sn_branch_create(sn_branch **out, const sn_branch_options *options)
 void sn_branch_destroy(sn_branch *branch);
 /* Floats of scratch memory that a run needs. */
 size_t sn_branch_scratch(const sn_branch *branch);
-/* src (N, D) with src_stride elements from row to row; order (4, hard) as sn_scan_orders gives it; dst (4, N,
- * D). */
+/* src (N, D) with src_stride elements from row to row; order (4, hard) as sn_scan_orders gives it; dst (4, N, D)
+ * of the type. */
 snarm_status sn_branch_run(const sn_branch *branch, sn_stream *stream, const float *src, size_t src_stride,
-                           const int32_t *order, float *scratch, float *dst);
+                           const int32_t *order, float *scratch, void *dst);
 
 #endif

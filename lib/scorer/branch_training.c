@@ -69,7 +69,7 @@ static void divide(sn_branch_training *b, size_t *used) {
 static snarm_status fill(sn_branch_training *b, const sn_branch_training_shape *shape) {
     const sn_conv_training_shape conv = {b->batch,     shape->grid_height, shape->grid_width, b->embedding,
                                          b->embedding, 3,                  1};
-    const sn_turned_conv_shape first = {b->batch, shape->grid_height, shape->grid_width, b->embedding, true};
+    const sn_turned_conv_shape first = {b->batch, shape->grid_height, shape->grid_width, b->embedding, true, SN_TYPE_F32};
     SN_TRY(sn_turned_conv_create(&b->first, &first));
     if (b->depth > 1)
         SN_TRY(sn_conv_training_create(&b->conv, &conv));

@@ -27,7 +27,7 @@ static void fold(const sn_head_weights *weights, float *conv, float *bias) {
     }
 }
 
-static snarm_status make_conv(sn_head *head, const sn_head_weights *weights, size_t width, size_t height) {
+static snarm_status make_conv(sn_head *head, const sn_head_weights *weights, size_t width, size_t height, sn_type type) {
     const size_t embedding = weights->embedding;
     float *conv = NULL, *bias = NULL;
     sn_layout *layout = NULL;
@@ -35,7 +35,7 @@ static snarm_status make_conv(sn_head *head, const sn_head_weights *weights, siz
     if (status == SNARM_OK)
         status = sn_alloc(&bias, embedding, sizeof *bias, "head weights");
     if (status == SNARM_OK)
-        status = sn_layout_create(&layout, 1, embedding, height, width, SN_CHANNELS_LAST);
+        status = sn_layout_create(&layout, type, 1, embedding, height, width, SN_CHANNELS_LAST);
     if (status == SNARM_OK) {
         fold(weights, conv, bias);
         sn_conv_options options = {.src = layout,
@@ -57,13 +57,13 @@ static snarm_status make_conv(sn_head *head, const sn_head_weights *weights, siz
 }
 
 snarm_status sn_head_create(sn_head **out, const sn_head_weights *weights, size_t grid_width,
-                            size_t grid_height) {
+                            size_t grid_height, sn_type type) {
     *out = NULL;
     sn_head *head;
     SN_TRY(sn_alloc_zeroed(&head, 1, sizeof *head, "head"));
     head->patches = grid_width * grid_height, head->embedding = weights->embedding;
     head->out_bias = weights->out_bias[0];
-    snarm_status status = make_conv(head, weights, grid_width, grid_height);
+    snarm_status status = make_conv(head, weights, grid_width, grid_height, type);
     if (status == SNARM_OK)
         status = sn_alloc(&head->out_weight, head->embedding, sizeof(float), "head weights");
     if (status != SNARM_OK) {
@@ -99,8 +99,7 @@ static void logit_rows(void *context, size_t begin, size_t end, int thread) {
             simd->dot(work->hidden + i * head->embedding, head->out_weight, head->embedding) + head->out_bias;
 }
 
-snarm_status sn_head_run(const sn_head *head, sn_stream *stream, const float *src, float *scratch,
-                         float *logits) {
+snarm_status sn_head_run(const sn_head *head, sn_stream *stream, const void *src, float *scratch, float *logits) {
     SN_TRY(sn_conv_run(head->conv, stream, src, scratch));
     head_work work = {head, scratch, logits};
     sn_parallel(head->patches, 16, logit_rows, &work);

@@ -3,6 +3,7 @@
 #define SN_SCORER_HEAD_H
 
 #include "kernel/stream.h"
+#include "kernel/type.h"
 
 #include <stddef.h>
 
@@ -15,13 +16,12 @@ typedef struct sn_head_weights {
 } sn_head_weights;
 
 /* For a grid; immutable, the weights are copied. Batch normalisation (epsilon 1e-5) is folded into the
- * convolution. */
+ * convolution, whose factors are of that type. */
 typedef struct sn_head sn_head;
 snarm_status sn_head_create(sn_head **out, const sn_head_weights *weights, size_t grid_width,
-                            size_t grid_height);
+                            size_t grid_height, sn_type type);
 void sn_head_destroy(sn_head *head);
-/* logits (N) = out . ReLU(norm(conv(src))), src (N, D); scratch (N, D). */
-snarm_status sn_head_run(const sn_head *head, sn_stream *stream, const float *src, float *scratch,
-                         float *logits);
+/* logits (N) = out . ReLU(norm(conv(src))), src (N, D) of the type; scratch (N, D). */
+snarm_status sn_head_run(const sn_head *head, sn_stream *stream, const void *src, float *scratch, float *logits);
 
 #endif

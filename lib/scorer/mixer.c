@@ -11,6 +11,7 @@
 
 struct sn_mixer {
     size_t batch, length, inner, states, rank, taps;
+    sn_type type;
     sn_linear *in_proj, *x_proj, *dt_proj, *out_proj;
     float *conv_weight; /* (taps, E): vectors of channels */
     float *conv_bias;   /* (E) */
@@ -21,13 +22,13 @@ struct sn_mixer {
 static snarm_status make_products(sn_mixer *mixer, const sn_mixer_weights *weights) {
     const size_t rows = mixer->batch * mixer->length, inner = mixer->inner, embedding = weights->embedding;
     const size_t projected = mixer->rank + 2 * mixer->states;
-    sn_gemm_shape shape = {.rows = rows, .inner = embedding, .columns = 2 * inner};
+    sn_gemm_shape shape = {.rows = rows, .inner = embedding, .columns = 2 * inner, .type = mixer->type};
     SN_TRY(sn_linear_create(&mixer->in_proj, &shape, weights->in_proj, NULL));
     shape = (sn_gemm_shape){.rows = rows, .inner = inner, .columns = projected};
     SN_TRY(sn_linear_create(&mixer->x_proj, &shape, weights->x_proj, NULL));
     shape = (sn_gemm_shape){.rows = rows, .inner = mixer->rank, .columns = inner, .src_stride = projected};
     SN_TRY(sn_linear_create(&mixer->dt_proj, &shape, weights->dt_weight, weights->dt_bias));
-    shape = (sn_gemm_shape){.rows = rows, .inner = inner, .columns = embedding};
+    shape = (sn_gemm_shape){.rows = rows, .inner = inner, .columns = embedding, .type = mixer->type};
     return sn_linear_create(&mixer->out_proj, &shape, weights->out_proj, NULL);
 }
 
@@ -50,7 +51,8 @@ static snarm_status fill_mixer(sn_mixer *mixer, const sn_mixer_weights *weights)
     return transposed(&mixer->skip, weights->skip, mixer->inner, 1);
 }
 
-snarm_status sn_mixer_create(sn_mixer **out, const sn_mixer_weights *weights, size_t batch, size_t length) {
+snarm_status sn_mixer_create(sn_mixer **out, const sn_mixer_weights *weights, size_t batch, size_t length,
+                             sn_type type) {
     *out = NULL;
     if (weights->states < 1 || weights->states > SN_SCAN_STATES_MAX)
         return sn_error(SNARM_ERROR_UNSUPPORTED, "mixer: d_state is %zu, expected 1..%d", weights->states,
@@ -59,6 +61,7 @@ snarm_status sn_mixer_create(sn_mixer **out, const sn_mixer_weights *weights, si
     SN_TRY(sn_alloc_zeroed(&mixer, 1, sizeof *mixer, "mixer"));
     mixer->batch = batch, mixer->length = length, mixer->inner = 2 * weights->embedding;
     mixer->states = weights->states, mixer->rank = weights->rank, mixer->taps = weights->taps;
+    mixer->type = type;
     snarm_status status = fill_mixer(mixer, weights);
     if (status != SNARM_OK) {
         sn_mixer_destroy(mixer);
@@ -160,7 +163,16 @@ static void scan_groups(void *context, size_t begin, size_t end, int thread) {
     }
 }
 
-snarm_status sn_mixer_run(const sn_mixer *mixer, sn_stream *stream, const float *src, float *scratch,
+/* The scan's results as bf16, in the place of its inputs. */
+static void round_rows(void *context, size_t begin, size_t end, int thread) {
+    (void)thread;
+    const mixer_work *work = context;
+    const size_t inner = work->mixer->inner;
+    sn_simd_table()->scale_bf16(work->parts.dt + begin * inner, 1, (end - begin) * inner,
+                                (uint16_t *)(void *)work->parts.x + begin * inner);
+}
+
+snarm_status sn_mixer_run(const sn_mixer *mixer, sn_stream *stream, const void *src, float *scratch,
                           float *dst) {
     mixer_work work = {mixer, divide(mixer, scratch), (mixer->inner + GROUP - 1) / GROUP};
     const parts *p = &work.parts;
@@ -169,5 +181,8 @@ snarm_status sn_mixer_run(const sn_mixer *mixer, sn_stream *stream, const float 
     SN_TRY(sn_linear_run(mixer->x_proj, stream, p->x, p->projected));
     SN_TRY(sn_linear_run(mixer->dt_proj, stream, p->projected, p->dt));
     sn_parallel(mixer->batch * work.groups, 1, scan_groups, &work);
-    return sn_linear_run(mixer->out_proj, stream, p->dt, dst);
+    if (mixer->type == SN_TYPE_F32)
+        return sn_linear_run(mixer->out_proj, stream, p->dt, dst);
+    sn_parallel(mixer->batch * mixer->length, 16, round_rows, &work);
+    return sn_linear_run(mixer->out_proj, stream, p->x, dst);
 }

@@ -3,6 +3,7 @@
 #define SN_SCORER_MIXER_H
 
 #include "kernel/stream.h"
+#include "kernel/type.h"
 
 #include <stddef.h>
 
@@ -18,14 +19,16 @@ typedef struct sn_mixer_weights {
     const float *out_proj;                /* (D, E) */
 } sn_mixer_weights;
 
-/* For batch sequences of length steps, both 1 or more; immutable, the weights are copied. */
+/* For batch sequences of length steps, both 1 or more; immutable, the weights are copied. The factors of in_proj and
+ * out_proj are of that type. */
 typedef struct sn_mixer sn_mixer;
-snarm_status sn_mixer_create(sn_mixer **out, const sn_mixer_weights *weights, size_t batch, size_t length);
+snarm_status sn_mixer_create(sn_mixer **out, const sn_mixer_weights *weights, size_t batch, size_t length,
+                             sn_type type);
 void sn_mixer_destroy(sn_mixer *mixer);
 /* Floats of scratch memory that a run needs. */
 size_t sn_mixer_scratch(const sn_mixer *mixer);
-/* src and dst (batch, length, D), each sequence starting from a state of zero. */
-snarm_status sn_mixer_run(const sn_mixer *mixer, sn_stream *stream, const float *src, float *scratch,
+/* src (batch, length, D) of the type, dst (batch, length, D), each sequence starting from a state of zero. */
+snarm_status sn_mixer_run(const sn_mixer *mixer, sn_stream *stream, const void *src, float *scratch,
                           float *dst);
 
 #endif

@@ -5,6 +5,7 @@
 #include "core/threads.h"
 #include "kernel/finite.h"
 #include "kernel/gemm.h"
+#include "kernel/simd.h"
 #include "residual/navigator.h"
 
 #include <string.h>
@@ -16,6 +17,8 @@ struct snarm_scorer {
     size_t channels, embedding, branch_count, depth;
     double reference_ratio, residual_scale;
     sn_prior prior;
+    sn_type type; /* of the factors of the embedding and of the scans' convolutions */
+    const char *precision_note;
     int32_t neighbours;
     int threads;
     float *navigator_weight; /* (C) */
@@ -29,11 +32,12 @@ struct snarm_scorer {
 /* What one call needs. */
 typedef struct scorer_state {
     sn_stream *stream;
-    float *embedded; /* (N, branches * D) */
-    float *scratch;  /* a branch's */
-    float *scans;    /* (4, N, D) */
-    float *hidden;   /* (N, D): inside a head */
-    int32_t *order;  /* (4, hard) */
+    uint16_t *rounded; /* (N, 2C): the hybrid residual as bf16; NULL with f32 */
+    float *embedded;   /* (N, branches * D) */
+    float *scratch;    /* a branch's */
+    char *scans;       /* (4, N, D) of the type */
+    float *hidden;     /* (N, D): inside a head */
+    int32_t *order;    /* (4, hard) */
 } scorer_state;
 
 static snarm_status read_options(snarm_scorer_options *options, const snarm_scorer_options *given) {
@@ -59,6 +63,7 @@ static void destroy_state(void *data) {
     if (state == NULL)
         return;
     sn_stream_destroy(state->stream);
+    sn_free(state->rounded);
     sn_free(state->embedded);
     sn_free(state->scratch);
     sn_free(state->scans);
@@ -77,7 +82,9 @@ static snarm_status fill_state(scorer_state *state, const snarm_scorer *scorer) 
     SN_TRY(sn_stream_create(&state->stream));
     SN_TRY(sn_alloc(&state->embedded, scorer->patches, scorer->branch_count * row, "scorer state"));
     SN_TRY(sn_alloc(&state->scratch, scratch, sizeof(float), "scorer state"));
-    SN_TRY(sn_alloc(&state->scans, SN_SCANS * scorer->patches, row, "scorer state"));
+    SN_TRY(sn_alloc(&state->scans, SN_SCANS * scorer->patches, scorer->embedding * sn_type_size(scorer->type), "scorer state"));
+    if (scorer->type != SN_TYPE_F32)
+        SN_TRY(sn_alloc(&state->rounded, scorer->patches, 2 * scorer->channels * sizeof *state->rounded, "scorer state"));
     SN_TRY(sn_alloc(&state->hidden, scorer->patches, row, "scorer state"));
     return sn_alloc(&state->order, SN_SCANS * scorer->hard, sizeof *state->order, "scorer state");
 }
@@ -107,7 +114,7 @@ static snarm_status make_embedding(snarm_scorer *scorer, const sn_scorer_weights
             memcpy(all + b * embedding * inner, weights->embed_weight[b], embedding * inner * sizeof *all);
             memcpy(bias + b * embedding, weights->embed_bias[b], embedding * sizeof *bias);
         }
-        const sn_gemm_shape shape = {.rows = scorer->patches, .inner = inner, .columns = columns};
+        const sn_gemm_shape shape = {.rows = scorer->patches, .inner = inner, .columns = columns, .type = scorer->type};
         status = sn_linear_create(&scorer->embed, &shape, all, bias);
     }
     sn_free(all);
@@ -128,11 +135,12 @@ static snarm_status make_layers(snarm_scorer *scorer, const sn_scorer_weights *w
                                            .hard = scorer->hard,
                                            .blocks = weights->blocks + b * scorer->depth,
                                            .norm_weight = weights->norm_weight[b],
-                                           .norm_bias = weights->norm_bias[b]};
+                                           .norm_bias = weights->norm_bias[b],
+                                           .type = scorer->type};
         SN_TRY(sn_branch_create(&scorer->branches[b], &options));
         for (size_t scan = 0; scan < SN_SCANS; scan++)
             SN_TRY(sn_head_create(&scorer->heads[b * SN_SCANS + scan], &weights->heads[b * SN_SCANS + scan],
-                                  scorer->grid_width, scorer->grid_height));
+                                  scorer->grid_width, scorer->grid_height, scorer->type));
     }
     return sn_pool_create(&scorer->pool, create_state, destroy_state, scorer);
 }
@@ -142,8 +150,12 @@ snarm_status sn_scorer_create_from_weights(snarm_scorer **out, const sn_scorer_w
     *out = NULL;
     snarm_scorer_options checked;
     SN_TRY(read_options(&checked, options));
+    sn_type type;
+    const char *note;
+    SN_TRY(sn_type_choose(&type, checked.precision, "snarm_scorer_create", &note));
     snarm_scorer *scorer;
     SN_TRY(sn_alloc_zeroed(&scorer, 1, sizeof *scorer, "scorer"));
+    scorer->type = type, scorer->precision_note = note;
     scorer->grid_width = (size_t)checked.grid_width, scorer->grid_height = (size_t)checked.grid_height;
     scorer->patches = scorer->grid_width * scorer->grid_height;
     scorer->reference_ratio = checked.reference_ratio != 0    ? checked.reference_ratio
@@ -205,7 +217,7 @@ snarm_status snarm_scorer_get_info(const snarm_scorer *scorer, snarm_scorer_info
     if (scorer == NULL || info == NULL)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_scorer_get_info: %s is NULL",
                         scorer == NULL ? "scorer" : "info");
-    SN_TRY(sn_options_check(info->struct_size, sizeof *info, "snarm_scorer_info"));
+    SN_TRY(sn_options_check(info->struct_size, offsetof(snarm_scorer_info, precision), "snarm_scorer_info"));
     const snarm_scorer_info full = {.struct_size = sizeof full,
                                     .grid_width = (int32_t)scorer->grid_width,
                                     .grid_height = (int32_t)scorer->grid_height,
@@ -219,7 +231,9 @@ snarm_status snarm_scorer_get_info(const snarm_scorer *scorer, snarm_scorer_info
                                     .residual_scale = scorer->residual_scale,
                                     .neighbours = scorer->neighbours,
                                     .prior_slope = scorer->prior.slope,
-                                    .prior_centre = scorer->prior.centre};
+                                    .prior_centre = scorer->prior.centre,
+                                    .precision = scorer->type == SN_TYPE_BF16 ? SNARM_PRECISION_BF16 : SNARM_PRECISION_F32,
+                                    .precision_note = scorer->precision_note};
     sn_options_write(info, &full, sizeof full);
     return SNARM_OK;
 }
@@ -233,6 +247,27 @@ snarm_status snarm_scorer_navigator(const snarm_scorer *scorer, const float **we
     *weight = scorer->navigator_weight;
     *bias = scorer->navigator_bias;
     return SNARM_OK;
+}
+
+typedef struct rounding {
+    const snarm_scorer *scorer;
+    const float *hybrid;
+    uint16_t *rounded;
+} rounding;
+
+static void round_rows(void *context, size_t begin, size_t end, int thread) {
+    (void)thread;
+    const rounding *work = context;
+    const size_t row = 2 * work->scorer->channels;
+    sn_simd_table()->scale_bf16(work->hybrid + begin * row, 1, (end - begin) * row, work->rounded + begin * row);
+}
+
+static snarm_status embed(const snarm_scorer *scorer, scorer_state *state, const float *hybrid) {
+    if (scorer->type == SN_TYPE_F32)
+        return sn_linear_run(scorer->embed, state->stream, hybrid, state->embedded);
+    rounding work = {scorer, hybrid, state->rounded};
+    sn_parallel(scorer->patches, 16, round_rows, &work);
+    return sn_linear_run(scorer->embed, state->stream, state->rounded, state->embedded);
 }
 
 static snarm_status run(const snarm_scorer *scorer, scorer_state *state, const float *hybrid,
@@ -249,13 +284,13 @@ static snarm_status run(const snarm_scorer *scorer, scorer_state *state, const f
     if (hard != scorer->hard)
         return sn_error(SNARM_ERROR_ARGUMENT, "%s: reference has %zu zeros, expected %zu", function, hard,
                         scorer->hard);
-    SN_TRY(sn_linear_run(scorer->embed, state->stream, hybrid, state->embedded));
+    SN_TRY(embed(scorer, state, hybrid));
     for (size_t b = 0; b < scorer->branch_count; b++) {
         SN_TRY(sn_branch_run(scorer->branches[b], state->stream, state->embedded + b * embedding,
                              scorer->branch_count * embedding, state->order, state->scratch, state->scans));
         for (size_t scan = 0; scan < SN_SCANS; scan++)
             SN_TRY(sn_head_run(scorer->heads[b * SN_SCANS + scan], state->stream,
-                               state->scans + scan * patches * embedding, state->hidden,
+                               state->scans + scan * patches * embedding * sn_type_size(scorer->type), state->hidden,
                                logits + (b * SN_SCANS + scan) * patches));
     }
     return SNARM_OK;

@@ -30,6 +30,7 @@ struct sn_turned_conv {
     sn_turned_conv_shape shape;
     size_t rows;  /* pixels at a time; all pixels are at least as many */
     size_t count; /* B * H * W */
+    int threads;
     sn_gemm *forward[CHARACTERS], *data;
     sn_product *weights[CHARACTERS];
     float *kernel;             /* (D, 9, D): out, sum, in */
@@ -44,7 +45,7 @@ static snarm_status make_forward(sn_turned_conv *conv) {
         const sn_gemm_shape shape = {.rows = conv->rows,
                                      .inner = sums_of[c] * channels,
                                      .columns = channels,
-                                     .src_stride = SUMS * channels,
+                                     .type = conv->shape.type,
                                      .bias = c == 0}; /* a constant has the trivial character alone */
         SN_TRY(sn_gemm_create(&conv->forward[c], &shape));
         SN_TRY(sn_alloc(&conv->packed[c], 1, sn_gemm_packed_bytes(conv->forward[c]), "packed weights"));
@@ -60,7 +61,7 @@ static snarm_status make_backward(sn_turned_conv *conv) {
     SN_TRY(sn_alloc(&conv->packed_data, 1, sn_gemm_packed_bytes(conv->data), "packed weights"));
     for (int c = 0; c < CHARACTERS; c++)
         SN_TRY(sn_product_create_adding(&conv->weights[c], 1, sums_of[c] * channels, conv->rows, channels,
-                                        (sn_view){0, 1, SUMS * channels}, (sn_view){0, channels, 1},
+                                        (sn_view){0, 1, sums_of[c] * channels}, (sn_view){0, channels, 1},
                                         (sn_view){0, channels, 1}));
     return sn_alloc(&conv->diff_kernel, SUMS * channels, channels * sizeof *conv->diff_kernel, "convolution");
 }
@@ -71,6 +72,7 @@ snarm_status sn_turned_conv_create(sn_turned_conv **out, const sn_turned_conv_sh
     SN_TRY(sn_alloc_zeroed(&conv, 1, sizeof *conv, "convolution"));
     conv->shape = *shape, conv->count = shape->batch * shape->height * shape->width;
     conv->rows = conv->count < ROWS ? conv->count : ROWS;
+    conv->threads = sn_threads_current();
     snarm_status status = make_forward(conv);
     if (status == SNARM_OK && shape->training)
         status = make_backward(conv);
@@ -99,7 +101,7 @@ void sn_turned_conv_destroy(sn_turned_conv *conv) {
 }
 
 size_t sn_turned_conv_scratch(const sn_turned_conv *conv) {
-    return conv->rows * SUMS * conv->shape.channels;
+    return (conv->rows + (size_t)conv->threads) * SUMS * conv->shape.channels;
 }
 
 /* The sums and differences of the kernel's taps, each with its scale. */
@@ -128,23 +130,44 @@ snarm_status sn_turned_conv_pack(sn_turned_conv *conv, const float *kernel) {
     return SNARM_OK;
 }
 
-/* Some pixels' sums of neighbours, in scratch. */
+/* Some pixels' sums of neighbours, in scratch: a row of all sums a pixel, or apart for each character, which is how oneDNN's fast
+ * products want their factors. */
 typedef struct block {
     const sn_turned_conv *conv;
     const float *planes[CHARACTERS]; /* (B, H, W, D): whose neighbours each character's sums are of */
     bool adjoint;                    /* the neighbours lie on the other side of the pixel */
     size_t first, skipped;           /* its first pixel; so many pixels from there on get zeros */
-    float *scratch;                  /* (rows, 9, D) */
+    bool apart;
+    float *scratch;                  /* (rows, 9, D) f32; apart: (rows, sums, D) of the type for one character after the other */
 } block;
 
+static void *sums_apart(const sn_turned_conv *conv, float *scratch, size_t character) {
+    return (char *)scratch + first_sum[character] * conv->rows * conv->shape.channels * sn_type_size(conv->shape.type);
+}
+
+static void put_apart(const block *b, size_t row, const float *row_sums) {
+    const sn_turned_conv *conv = b->conv;
+    for (size_t c = 0; c < CHARACTERS; c++) {
+        const size_t count = sums_of[c] * conv->shape.channels;
+        const float *from = row_sums + first_sum[c] * conv->shape.channels;
+        void *to = sums_apart(conv, b->scratch, c);
+        if (conv->shape.type == SN_TYPE_F32)
+            memcpy((float *)to + row * count, from, count * sizeof *from);
+        else
+            sn_simd_table()->scale_bf16(from, 1, count, (uint16_t *)to + row * count);
+    }
+}
+
 static void sum_neighbours(void *context, size_t begin, size_t end, int thread) {
-    (void)thread;
     const block *b = context;
     const size_t width = b->conv->shape.width, height = b->conv->shape.height, channels = b->conv->shape.channels;
     for (size_t row = begin; row < end; row++) {
-        float *dst = b->scratch + row * SUMS * channels;
+        /* Apart, they go through a row of the thread's own. */
+        float *dst = b->scratch + (b->apart ? b->conv->rows + (size_t)thread : row) * SUMS * channels;
         if (row < b->skipped) {
             memset(dst, 0, SUMS * channels * sizeof *dst);
+            if (b->apart)
+                put_apart(b, row, dst);
             continue;
         }
         const size_t pixel = b->first + row, x = pixel % width, y = pixel / width % height;
@@ -157,6 +180,8 @@ static void sum_neighbours(void *context, size_t begin, size_t end, int thread) 
                 taps[c][t] = inside ? b->planes[c] + at : b->conv->outside;
         }
         sn_simd_table()->turn_sums((const float *const (*)[TAPS])taps, channels, dst);
+        if (b->apart)
+            put_apart(b, row, dst);
     }
 }
 
@@ -187,13 +212,13 @@ static void mix(void *context, size_t begin, size_t end, int thread) {
 snarm_status sn_turned_conv_run(const sn_turned_conv *conv, sn_stream *stream, const float *src, const float *bias,
                                 float *scratch, float *dst) {
     const size_t channels = conv->shape.channels, plane = conv->count * channels;
-    block b = {.conv = conv, .planes = {src, src, src, src}, .scratch = scratch};
+    block b = {.conv = conv, .planes = {src, src, src, src}, .apart = true, .scratch = scratch};
     for (size_t first = 0; first < conv->count; first += conv->rows) {
         take_block(&b, first, false);
         float *to = dst + b.first * channels;
         for (size_t c = 0; c < CHARACTERS; c++)
-            SN_TRY(sn_gemm_run(conv->forward[c], stream, scratch + first_sum[c] * channels, conv->packed[c],
-                               c == 0 ? bias : NULL, to + c * plane));
+            SN_TRY(sn_gemm_run(conv->forward[c], stream, sums_apart(conv, scratch, c), conv->packed[c], c == 0 ? bias : NULL,
+                               to + c * plane));
         mixing m = {to, plane};
         sn_parallel(conv->rows * channels, 1024, mix, &m);
     }
@@ -225,11 +250,11 @@ static snarm_status backward_kernel(sn_turned_conv *conv, sn_stream *stream, con
                                     float *scratch) {
     const size_t channels = conv->shape.channels, plane = conv->count * channels, square = channels * channels;
     memset(conv->diff_kernel, 0, SUMS * square * sizeof *conv->diff_kernel);
-    block b = {.conv = conv, .planes = {src, src, src, src}, .scratch = scratch};
+    block b = {.conv = conv, .planes = {src, src, src, src}, .apart = true, .scratch = scratch};
     for (size_t first = 0; first < conv->count; first += conv->rows) {
         take_block(&b, first, true);
         for (size_t c = 0; c < CHARACTERS; c++)
-            SN_TRY(sn_product_run(conv->weights[c], stream, scratch + first_sum[c] * channels,
+            SN_TRY(sn_product_run(conv->weights[c], stream, sums_apart(conv, scratch, c),
                                   mixed + c * plane + b.first * channels, conv->diff_kernel + first_sum[c] * square));
     }
     return SNARM_OK;

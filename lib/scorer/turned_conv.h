@@ -11,6 +11,7 @@
 
 #include "core/status.h"
 #include "kernel/stream.h"
+#include "kernel/type.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,13 +19,14 @@
 typedef struct sn_turned_conv_shape {
     size_t batch, height, width, channels; /* as many in as out */
     bool training;                         /* backward will be called */
+    sn_type type;                          /* of the products' factors; SN_TYPE_F32 for training */
 } sn_turned_conv_shape;
 
 /* Immutable but for pack and backward, which one thread at a time may call while nobody runs it. */
 typedef struct sn_turned_conv sn_turned_conv;
 snarm_status sn_turned_conv_create(sn_turned_conv **out, const sn_turned_conv_shape *shape);
 void sn_turned_conv_destroy(sn_turned_conv *conv);
-/* Floats of scratch memory for a run or backward. */
+/* Floats of scratch memory for a run or backward, with as many threads as were entered at creation. */
 size_t sn_turned_conv_scratch(const sn_turned_conv *conv);
 
 /* Takes kernel (D, D, 3, 3: out, in, y, x). To be called before the first run and whenever it has changed. */

@@ -77,6 +77,7 @@ static snarm_status open_network(const sn_validation *v, const sn_scorer_weights
     const sn_samples_shape *shape = sn_samples_get_shape(v->samples);
     snarm_scorer_options options;
     snarm_scorer_options_init(&options);
+    options.precision = SNARM_PRECISION_F32; /* which weights are kept must not depend on the processor */
     options.grid_width = (int32_t)shape->grid_width, options.grid_height = (int32_t)shape->grid_height;
     options.reference_ratio = v->options.reference_ratio;
     options.threads = sn_threads_current();

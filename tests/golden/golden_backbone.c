@@ -87,6 +87,7 @@ static void run_image(report *r, const sn_safetensors *io, const sn_tensor *imag
     snarm_backbone_options_init(&options);
     read_layers(io, &options);
     options.neighbourhood = 1;
+    options.precision = SNARM_PRECISION_F32;
     options.height = (int32_t)image->shape[1];
     options.width = (int32_t)image->shape[2];
     for (size_t i = 0; i < sn_safetensors_count(io); i++) {

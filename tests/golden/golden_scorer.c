@@ -29,7 +29,7 @@ typedef struct mixer_vectors {
 
 static void run_mixer(report *r, const mixer_vectors *v, sn_stream *stream) {
     sn_mixer *mixer;
-    if (!succeeds(r, "mixer", sn_mixer_create(&mixer, &v->weights, v->batch, v->length)))
+    if (!succeeds(r, "mixer", sn_mixer_create(&mixer, &v->weights, v->batch, v->length, SN_TYPE_F32)))
         return;
     float *scratch = aligned_alloc(64, (sn_mixer_scratch(mixer) * sizeof *scratch + 63) / 64 * 64);
     float *result = malloc(v->count * sizeof *result);
@@ -123,6 +123,7 @@ static bool open_parts(report *r, parts *p, const char *folder, const char *name
     snarm_scorer_options options;
     snarm_scorer_options_init(&options);
     options.grid_width = (int32_t)width;
+    options.precision = SNARM_PRECISION_F32;
     options.grid_height = (int32_t)height;
     const float *weight;
     float bias;

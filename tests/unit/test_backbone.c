@@ -38,6 +38,7 @@ static snarm_backbone_options options_of(int32_t width, int32_t height) {
     snarm_backbone_options options;
     snarm_backbone_options_init(&options);
     options.width = width, options.height = height;
+    options.precision = SNARM_PRECISION_F32; /* test_precision has the others */
     return options;
 }
 

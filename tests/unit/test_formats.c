@@ -45,7 +45,10 @@ START_TEST(models_mean_what_they_meant) {
             continue;
         ck_assert_msg(sscanf(line, "%63s %lf %lf %lf", name, &good, &defective, &threshold) == 4, "%s", line);
         snarm_detector *detector;
-        ck_ok(snarm_detector_load(&detector, path_of(name), NULL));
+        snarm_detector_options options;
+        snarm_detector_options_init(&options);
+        options.precision = SNARM_PRECISION_F32;
+        ck_ok(snarm_detector_load(&detector, path_of(name), &options));
         snarm_detector_info info = {.struct_size = sizeof info};
         ck_ok(snarm_detector_get_info(detector, &info));
         ck_assert_int_eq(info.format_version, name[strlen("model-")] - '0');

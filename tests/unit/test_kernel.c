@@ -57,8 +57,8 @@ START_TEST(convolutions) {
                 expected[i] = variant > 0 ? fmaxf(expected[i], 0) : expected[i];
             }
             sn_layout *planes, *result;
-            ck_ok(sn_layout_create(&planes, 1, d[0], d[1], d[2], SN_PLANES));
-            ck_ok(sn_layout_create(&result, 1, d[3], rows, columns, SN_PLANES));
+            ck_ok(sn_layout_create(&planes, SN_TYPE_F32, 1, d[0], d[1], d[2], SN_PLANES));
+            ck_ok(sn_layout_create(&result, SN_TYPE_F32, 1, d[3], rows, columns, SN_PLANES));
             sn_conv_options options = {.src = planes, .weights = weights, .bias = bias, .channels_out = d[3], .kernel = d[4],
                                        .stride = d[5], .padding = d[6], .dilation = d[7], .dst_order = SN_ANY,
                                        .relu = variant > 0, .add = variant == 2};
@@ -85,7 +85,7 @@ START_TEST(pooling) {
     const size_t c = 19, h = 11, w = 8;
     float *src = random_floats(&rng, c * h * w), dst[19 * 6 * 4];
     sn_layout *planes;
-    ck_ok(sn_layout_create(&planes, 1, c, h, w, SN_PLANES));
+    ck_ok(sn_layout_create(&planes, SN_TYPE_F32, 1, c, h, w, SN_PLANES));
     sn_max_pool *pool;
     ck_ok(sn_max_pool_create(&pool, planes, 3, 2, 1));
     size_t shape[4];
@@ -111,12 +111,12 @@ START_TEST(attention) {
     static const size_t shapes[][3] = {{1, 1, 64}, {17, 3, 64}, {50, 6, 64}, {33, 2, 8}, {600, 4, 64}};
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         size_t tokens = shapes[s][0], heads = shapes[s][1], size = shapes[s][2], width = heads * size;
+        sn_attention *a;
+        ck_ok(sn_attention_create(&a, tokens, heads, size, SN_TYPE_F32));
         float *qkv = random_floats(&rng, tokens * 3 * width), *dst = random_floats(&rng, tokens * width);
         float *expected = random_floats(&rng, tokens * width), *scratch;
         reference_attention(tokens, heads, size, qkv, expected);
-        sn_attention *a;
-        ck_ok(sn_attention_create(&a, tokens, heads, size));
-        ck_ok(sn_alloc(&scratch, sn_attention_scratch(a), sizeof *scratch, "scratch"));
+        ck_ok(sn_alloc(&scratch, sn_attention_scratch(a), 1, "scratch"));
         ck_ok(sn_attention_run(a, stream, qkv, scratch, dst));
         ck_assert_double_lt(largest_relative_error(dst, expected, tokens * width), 2e-5);
         sn_attention_destroy(a);
@@ -134,7 +134,7 @@ START_TEST(layer_norm) {
         float *gain = random_floats(&rng, columns), *shift = random_floats(&rng, columns);
         reference_layer_norm(rows, columns, 1e-6, gain, shift, src, expected);
         sn_layer_norm *norm;
-        ck_ok(sn_layer_norm_create(&norm, rows, columns, 1e-6f, gain, shift));
+        ck_ok(sn_layer_norm_create(&norm, rows, columns, 1e-6f, gain, shift, SN_TYPE_F32));
         ck_ok(sn_layer_norm_run(norm, stream, src, src));
         ck_assert_double_lt(largest_relative_error(src, expected, rows * columns), 2e-5);
         sn_layer_norm_destroy(norm);

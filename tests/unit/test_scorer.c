@@ -55,7 +55,7 @@ START_TEST(mixers) {
         ck_ok(random_scorer_weights(&weights, &sizes, s));
         const sn_mixer_weights *mixer_weights = &weights->blocks[0].mixer;
         sn_mixer *mixer;
-        ck_ok(sn_mixer_create(&mixer, mixer_weights, batch, length));
+        ck_ok(sn_mixer_create(&mixer, mixer_weights, batch, length, SN_TYPE_F32));
         float *src = random_floats(&rng, batch * length * d), *dst = random_floats(&rng, batch * length * d);
         float *expected = random_floats(&rng, batch * length * d), *scratch;
         ck_ok(sn_alloc(&scratch, sn_mixer_scratch(mixer), sizeof *scratch, "scratch"));
@@ -93,6 +93,7 @@ START_TEST(whole_scorer) {
         snarm_scorer_options options;
         snarm_scorer_options_init(&options);
         options.grid_width = (int32_t)width, options.grid_height = (int32_t)height;
+        options.precision = SNARM_PRECISION_F32; /* test_precision has the others */
         snarm_scorer *scorer;
         ck_ok(sn_scorer_create_from_weights(&scorer, weights, &options));
         size_t maps = sizes.branches * 4, count = maps * patches;
@@ -125,7 +126,7 @@ START_TEST(ratios_and_info) {
     ck_ok(make_scorer(path, &sizes, 5));
     snarm_scorer_options options;
     snarm_scorer_options_init(&options);
-    options.grid_width = 3, options.grid_height = 2;
+    options.grid_width = 3, options.grid_height = 2, options.precision = SNARM_PRECISION_F32;
     snarm_scorer *scorer;
     ck_ok(snarm_scorer_create(&scorer, path, &options));
     snarm_scorer_info info = {.struct_size = sizeof info};
@@ -181,7 +182,7 @@ END_TEST
 static snarm_status open_scorer(const char *path) {
     snarm_scorer_options options;
     snarm_scorer_options_init(&options);
-    options.grid_width = 3, options.grid_height = 2;
+    options.grid_width = 3, options.grid_height = 2, options.precision = SNARM_PRECISION_F32;
     snarm_scorer *scorer;
     snarm_status status = snarm_scorer_create(&scorer, path, &options);
     ck_assert((scorer != NULL) == (status == SNARM_OK));
@@ -270,7 +271,7 @@ static snarm_status open_part(const char *path, size_t *first_rate, double *rati
     ck_ok(sn_safetensors_open(&file, path));
     snarm_scorer_options options;
     snarm_scorer_options_init(&options);
-    options.grid_width = 3, options.grid_height = 2;
+    options.grid_width = 3, options.grid_height = 2, options.precision = SNARM_PRECISION_F32;
     snarm_scorer *scorer;
     snarm_status status = sn_scorer_create_from(&scorer, file, "detector.", &options);
     if (status == SNARM_OK) {
@@ -378,7 +379,7 @@ START_TEST(golden_mixer) {
                                 .skip = skip,
                                 .out_proj = out};
     sn_mixer *mixer;
-    ck_ok(sn_mixer_create(&mixer, &weights, batch, length));
+    ck_ok(sn_mixer_create(&mixer, &weights, batch, length, SN_TYPE_F32));
     ck_ok(sn_alloc(&scratch, sn_mixer_scratch(mixer), sizeof *scratch, "scratch"));
     float *dst = random_floats(&rng, shape->count);
     ck_ok(sn_mixer_run(mixer, stream, src, scratch, dst));
@@ -403,7 +404,7 @@ START_TEST(golden_scorer) {
         return;
     snarm_scorer_options options;
     snarm_scorer_options_init(&options);
-    options.grid_width = 14, options.grid_height = 14;
+    options.grid_width = 14, options.grid_height = 14, options.precision = SNARM_PRECISION_F32;
     snarm_scorer *scorer;
     ck_ok(snarm_scorer_create(&scorer, path, &options));
     sn_safetensors *file;

@@ -69,8 +69,8 @@ static double error_of(const float *values, const double *expected, size_t count
     return error / fmax(largest, 1e-30);
 }
 
-static const sn_turned_conv_shape shapes[] = {{1, 1, 1, 8, true},  {1, 1, 6, 3, true},  {2, 5, 1, 5, true},   {3, 4, 7, 10, true},
-                                              {2, 2, 2, 17, true}, {1, 23, 31, 9, true}, {2, 16, 16, 32, true}, {3, 19, 17, 16, true}};
+static const sn_turned_conv_shape shapes[] = {{1, 1, 1, 8, true, SN_TYPE_F32},  {1, 1, 6, 3, true, SN_TYPE_F32},  {2, 5, 1, 5, true, SN_TYPE_F32},   {3, 4, 7, 10, true, SN_TYPE_F32},
+                                              {2, 2, 2, 17, true, SN_TYPE_F32}, {1, 23, 31, 9, true, SN_TYPE_F32}, {2, 16, 16, 32, true, SN_TYPE_F32}, {3, 19, 17, 16, true, SN_TYPE_F32}};
 
 static void check_shape(const sn_turned_conv_shape *s) {
     const size_t values = s->batch * s->height * s->width * s->channels, kernel = s->channels * s->channels * 9;
