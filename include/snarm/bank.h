@@ -45,7 +45,7 @@ SNARM_API snarm_status snarm_bank_add(snarm_bank **out, const snarm_bank *bank, 
                                       const int32_t *images, size_t count, const snarm_bank_options *options);
 
 /* A safetensors file with tensors "vectors" (M, C) F32 and "images" (M) I32; with a filter also its axes, "axes" (A, C) F32, and the
- * metadata "recall". Saving is whole or not at all. */
+ * metadata "recall"; with cells "order" (M) I32, the vectors cell by cell, and the metadata "probes". Saving is whole or not at all. */
 SNARM_API snarm_status snarm_bank_save(const snarm_bank *bank, const char *path);
 SNARM_API snarm_status snarm_bank_load(snarm_bank **out, const char *path, const snarm_bank_options *options);
 
@@ -66,10 +66,12 @@ SNARM_API snarm_status snarm_bank_get_vectors(const snarm_bank *bank, const floa
 SNARM_API snarm_status snarm_bank_search(const snarm_bank *bank, const float *queries, size_t count, int32_t k,
                                          int32_t exclude, float *distances, int32_t *indices);
 
-/* Makes searches several times faster. Features crowd along few directions: distances along the longest principal axes of the bank
- * leave only a few dozen vectors that can be among the nearest of a query, and these alone are ranked by their true distances. Of a
- * few numbers of axes the smallest is kept with which searches for the queries given find the wanted share of their true neighbours;
- * where none does, or the features have fewer than 64 channels, searches stay exact.
+/* Makes searches many times faster. Features crowd along few directions: distances along the longest principal axes of the bank, in
+ * 8-bit integers where the processor has instructions for them, leave only a few dozen vectors that can be among the nearest of a
+ * query, and these alone are ranked by their true distances. And they lie in clusters: a bank of 8,192 vectors or more is divided into
+ * cells, of which a query looks at the nearest. Of a few numbers of axes and shares of the cells the smallest are kept with which
+ * searches for the queries given find the wanted share of their true neighbours; where none do, or the features have fewer than 64
+ * channels, searches stay exact.
  *   bank     searches with the filter from now on, and saves it. No other thread may use it during the call. On failure it searches
  *            exactly
  *   queries  (count, C) floats, finite: typical ones that are not in the bank; some thousands
@@ -85,6 +87,8 @@ typedef struct snarm_bank_search_info {
     int32_t axes;  /* of the filter; 0: exactly, without one */
     double recall; /* share of true neighbours found when it was tuned; 1 without a filter */
     int32_t precision; /* SNARM_PRECISION_F32 or SNARM_PRECISION_INT8: what the filter compares */
+    int32_t cells, probes; /* groups of 256 near vectors that the bank is divided into, and how many of them each query looks at; 0, 0:
+                              at all vectors */
     const char *precision_note; /* why it is f32 although int8 was asked for, or auto would take it elsewhere; "" otherwise. Static */
 } snarm_bank_search_info;
 SNARM_API snarm_status snarm_bank_get_search(const snarm_bank *bank, snarm_bank_search_info *info);

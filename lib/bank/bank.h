@@ -31,10 +31,18 @@ struct snarm_bank {
     int32_t precision; /* asked for */
     sn_type type;      /* of b and q: SN_TYPE_S8 only with a filter */
     float step;
-    size_t block, blocks, packed_bytes;
+    size_t block, blocks, packed_bytes; /* with cells a block is a cell */
     unsigned char *packed; /* (blocks, packed_bytes) */
     float *norms;          /* (blocks * block), infinite past the end */
     sn_row_tiles tiles;
+
+    /* With cells: how far a query is from the vectors of each is told by its distance to their mean, squared, less half of their own
+     * spread around it. Half of that, without |q|^2, is a product with bias again. */
+    int32_t *owners; /* (count): images, in the cells' order */
+    float *centres;  /* (blocks padded to 16, axes): minus the means */
+    float *centre_norms;
+    void *packed_centres;
+    sn_row_tiles centre_tiles;
     sn_pool *states;
 };
 
@@ -64,6 +72,8 @@ snarm_status sn_bank_pack(snarm_bank *bank);
 
 /* search.c: that and the pool of states; sn_bank_search_destroy undoes what was done of it and leaves the filter. */
 snarm_status sn_bank_search_create(snarm_bank *bank);
+/* Of a bank whose filter has cells. */
+snarm_status sn_bank_set_probes(snarm_bank *bank, size_t probes);
 void sn_bank_search_destroy(snarm_bank *bank);
 
 #endif

@@ -2,6 +2,7 @@
 #include "core/memory.h"
 #include "kernel/finite.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,11 +21,38 @@ snarm_status sn_bank_write(const snarm_bank *bank, sn_writer *writer, const char
     SN_TRY(sn_writer_tensor(writer, name, SN_F32, 2, (int64_t[]){(int64_t)bank->filter->axes, bank->channels},
                             bank->filter->rotation));
     snprintf(name, sizeof name, "%srecall", prefix);
-    return sn_writer_metadata_double(writer, name, bank->filter->recall);
+    SN_TRY(sn_writer_metadata_double(writer, name, bank->filter->recall));
+    const sn_cells *cells = bank->filter->cells;
+    if (cells == NULL)
+        return SNARM_OK;
+    snprintf(name, sizeof name, "%sorder", prefix);
+    SN_TRY(sn_writer_tensor(writer, name, SN_I32, 1, shape, cells->order));
+    snprintf(name, sizeof name, "%sprobes", prefix);
+    return sn_writer_metadata_double(writer, name, (double)cells->probes);
+}
+
+/* The cells of a filter, if the file has them. */
+static snarm_status read_cells(const sn_safetensors *file, const char *prefix, size_t count, sn_cells **cells) {
+    char name[NAME_MAX_BYTES], key[NAME_MAX_BYTES];
+    snprintf(name, sizeof name, "%sorder", prefix);
+    if (sn_safetensors_find(file, name) == NULL)
+        return SNARM_OK;
+    const sn_tensor *order;
+    SN_TRY(sn_safetensors_require(file, name, 1, (int64_t[]){(int64_t)count}, &order));
+    if (order->dtype != SN_I32 || (uintptr_t)order->data % 4 != 0)
+        return sn_error(SNARM_ERROR_FORMAT, "%s: tensor %s: type %s, expected %s on a multiple of 4 bytes", sn_safetensors_path(file),
+                        name, sn_dtype_name(order->dtype), sn_dtype_name(SN_I32));
+    double probes;
+    snprintf(key, sizeof key, "%sprobes", prefix);
+    SN_TRY(sn_safetensors_metadata_double(file, key, 1, (double)count, &probes));
+    if (probes != floor(probes))
+        return sn_error(SNARM_ERROR_FORMAT, "%s: metadata %s is %g, expected a whole number", sn_safetensors_path(file), key, probes);
+    snarm_status status = sn_cells_from_order(cells, order->data, count, (size_t)probes);
+    return status == SNARM_OK ? SNARM_OK : sn_error_prefix(status, "%s: tensor %s", sn_safetensors_path(file), name);
 }
 
 /* The filter, if the file has one: *filter is NULL if not. */
-static snarm_status read_filter(const sn_safetensors *file, const char *prefix, int64_t channels, sn_filter **filter) {
+static snarm_status read_filter(const sn_safetensors *file, const char *prefix, size_t count, int64_t channels, sn_filter **filter) {
     *filter = NULL;
     char name[NAME_MAX_BYTES];
     snprintf(name, sizeof name, "%saxes", prefix);
@@ -48,6 +76,12 @@ static snarm_status read_filter(const sn_safetensors *file, const char *prefix, 
     if (status == SNARM_OK)
         status = sn_filter_create(filter, rotation, (size_t)axes->shape[0], (size_t)channels, recall);
     sn_free(rotation);
+    if (status == SNARM_OK)
+        status = read_cells(file, prefix, count, &(*filter)->cells);
+    if (status != SNARM_OK) {
+        sn_filter_destroy(*filter);
+        *filter = NULL;
+    }
     return status;
 }
 
@@ -88,7 +122,7 @@ snarm_status sn_bank_read(snarm_bank **out, const sn_safetensors *file, const ch
     const sn_tensor *vectors, *images;
     SN_TRY(find(file, prefix, &vectors, &images));
     sn_filter *filter;
-    SN_TRY(read_filter(file, prefix, vectors->shape[1], &filter));
+    SN_TRY(read_filter(file, prefix, (size_t)vectors->shape[0], vectors->shape[1], &filter));
     return blame(sn_safetensors_path(file),
                  sn_bank_create_view(out, vectors->data, images->data, (size_t)vectors->shape[0],
                                      (int32_t)vectors->shape[1], options, filter, NULL));
@@ -120,7 +154,7 @@ snarm_status snarm_bank_load(snarm_bank **out, const char *path, const snarm_ban
     sn_filter *filter = NULL;
     snarm_status status = find(file, "", &vectors, &images);
     if (status == SNARM_OK)
-        status = read_filter(file, "", vectors->shape[1], &filter);
+        status = read_filter(file, "", (size_t)vectors->shape[0], vectors->shape[1], &filter);
     if (status != SNARM_OK) {
         sn_safetensors_close(file);
         return status;

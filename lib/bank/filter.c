@@ -131,6 +131,7 @@ void sn_filter_destroy(sn_filter *filter) {
     if (filter == NULL)
         return;
     sn_row_tiles_release(&filter->tiles);
+    sn_cells_destroy(filter->cells);
     sn_free(filter->rotation);
     sn_free(filter->origin);
     sn_free(filter->packed);

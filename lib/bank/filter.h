@@ -2,6 +2,7 @@
 #ifndef SN_BANK_FILTER_H
 #define SN_BANK_FILTER_H
 
+#include "bank/cells.h"
 #include "bank/row_tiles.h"
 
 enum { SN_FILTER_AXES_MAX = 192 };
@@ -14,6 +15,7 @@ typedef struct sn_filter {
     float *origin;   /* (axes): minus the place on each axis from which distances along it are counted; 0 until it is set */
     sn_row_tiles tiles;
     void *packed;
+    sn_cells *cells; /* of the bank along these axes; NULL: none, a query meets all vectors */
     double recall; /* measured share of true neighbours that it finds; 0: not measured */
 } sn_filter;
 

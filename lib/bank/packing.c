@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { CHUNK = SN_BANK_BLOCK, MOST_STEPS = 127, SAMPLED_BLOCKS = 16 };
+enum { CHUNK = SN_BANK_BLOCK, /* the larger of both kinds of blocks */ MOST_STEPS = 127, SAMPLED_BLOCKS = 16 };
 
 /* Queries, those of defects above all, lie outside the bank: so much farther they may and are still told apart. */
 static const float headroom = 1.5f;
@@ -16,6 +16,7 @@ static const float headroom = 1.5f;
 /* One thread's. */
 typedef struct bench {
     sn_stream *stream;
+    float *vectors; /* (block, C), with cells */
     float *rows;   /* (chunk and a tile, inner) */
     float *padded; /* (tile, C) */
     int8_t *steps; /* (block, inner) */
@@ -26,6 +27,7 @@ typedef struct bench {
 
 typedef struct packing {
     snarm_bank *bank;
+    const sn_cells *cells; /* or NULL */
     size_t inner;
     bench benches[SN_THREADS_MAX];
     int threads;
@@ -33,6 +35,8 @@ typedef struct packing {
 
 static snarm_status open_bench(bench *b, const packing *p) {
     SN_TRY(sn_stream_create(&b->stream));
+    if (p->cells != NULL)
+        SN_TRY(sn_alloc(&b->vectors, CHUNK, (size_t)p->bank->channels * sizeof(float), "bank block"));
     SN_TRY(sn_alloc(&b->rows, CHUNK + SN_ROW_TILE, p->inner * sizeof(float), "bank block"));
     SN_TRY(sn_alloc_zeroed(&b->padded, SN_ROW_TILE, (size_t)p->bank->channels * sizeof(float), "bank block"));
     SN_TRY(sn_alloc(&b->steps, CHUNK, p->inner, "bank block"));
@@ -41,6 +45,7 @@ static snarm_status open_bench(bench *b, const packing *p) {
 
 static void close_bench(bench *b) {
     sn_stream_destroy(b->stream);
+    sn_free(b->vectors);
     sn_free(b->rows);
     sn_free(b->padded);
     sn_free(b->steps);
@@ -50,7 +55,14 @@ static void close_bench(bench *b) {
 /* Vectors first.. of the bank as products see them, before they are counted in steps. */
 static snarm_status take_rows(const packing *p, bench *b, size_t first, size_t rows) {
     const snarm_bank *bank = p->bank;
-    const float *vectors = bank->vectors + first * (size_t)bank->channels;
+    const size_t channels = (size_t)bank->channels;
+    const float *vectors = bank->vectors + first * channels;
+    if (p->cells != NULL) {
+        for (size_t i = 0; i < rows; i++)
+            memcpy(b->vectors + i * channels, bank->vectors + (size_t)p->cells->order[first + i] * channels,
+                   channels * sizeof *vectors);
+        vectors = b->vectors;
+    }
     if (bank->filter != NULL)
         return sn_filter_run(bank->filter, b->stream, vectors, rows, b->padded, b->rows);
     memcpy(b->rows, vectors, rows * p->inner * sizeof *b->rows);
@@ -77,12 +89,36 @@ static float half_norm_of_steps(const int8_t *steps, size_t count) {
     return 0.5f * (float)sum;
 }
 
+/* The mean of a cell's vectors, and what is taken off for their spread. */
+static void describe_cell(packing *p, const bench *b, size_t block, size_t rows) {
+    snarm_bank *bank = p->bank;
+    float *centre = bank->centres + block * p->inner;
+    double spread = 0, square = 0;
+    for (size_t c = 0; c < p->inner; c++) {
+        double sum = 0, squares = 0;
+        for (size_t i = 0; i < rows; i++) {
+            const double value = (double)b->rows[i * p->inner + c];
+            sum += value;
+            squares += value * value;
+        }
+        const double mean = sum / (double)rows;
+        centre[c] = (float)-mean;
+        square += mean * mean;
+        spread += squares / (double)rows - mean * mean;
+    }
+    bank->centre_norms[block] = (float)(0.5 * square - 0.25 * spread);
+    for (size_t i = 0; i < rows; i++)
+        bank->owners[block * bank->block + i] = bank->images[p->cells->order[block * bank->block + i]];
+}
+
 static snarm_status pack(packing *p, bench *b, size_t block) {
     const snarm_bank *bank = p->bank;
     const size_t first = block * bank->block, rows = rows_of(bank, block), inner = p->inner;
     const sn_simd *simd = sn_simd_table();
     const bool steps = bank->type == SN_TYPE_S8;
     SN_TRY(take_rows(p, b, first, rows));
+    if (p->cells != NULL)
+        describe_cell(p, b, block, rows);
     memset(b->rows + rows * inner, 0, (bank->block - rows) * inner * sizeof *b->rows);
     for (size_t i = 0; i < bank->block; i++) {
         float *row = b->rows + i * inner;
@@ -164,21 +200,37 @@ static snarm_status pack_all(packing *p) {
     return run_pass(p, pack);
 }
 
+static snarm_status make_centres(snarm_bank *bank) {
+    const size_t padded = (bank->blocks + 15) / 16 * 16, axes = bank->filter->axes;
+    SN_TRY(sn_alloc(&bank->owners, bank->count, sizeof(int32_t), "cells"));
+    SN_TRY(sn_alloc_zeroed(&bank->centres, padded, axes * sizeof(float), "cells"));
+    SN_TRY(sn_alloc(&bank->centre_norms, padded, sizeof(float), "cells"));
+    for (size_t i = bank->blocks; i < padded; i++)
+        bank->centre_norms[i] = INFINITY;
+    SN_TRY(sn_row_tiles_create(&bank->centre_tiles, SN_TYPE_F32, axes, padded));
+    return sn_alloc(&bank->packed_centres, 1, sn_gemm_packed_bytes(bank->centre_tiles.sizes[0].gemm), "cells");
+}
+
 snarm_status sn_bank_pack(snarm_bank *bank) {
     const bool whole = bank->precision == SNARM_PRECISION_F32 || bank->precision == SNARM_PRECISION_BF16;
     bank->type = bank->filter != NULL && !whole && sn_type_fast(SN_TYPE_S8) ? SN_TYPE_S8 : SN_TYPE_F32;
-    const size_t rounded = (bank->count + 15) / 16 * 16;
-    bank->block = rounded < SN_BANK_BLOCK ? rounded : SN_BANK_BLOCK;
+    const sn_cells *cells = bank->filter != NULL ? bank->filter->cells : NULL;
+    const size_t rounded = (bank->count + 15) / 16 * 16, largest = cells != NULL ? SN_CELL : SN_BANK_BLOCK;
+    bank->block = rounded < largest ? rounded : largest;
     bank->blocks = (bank->count + bank->block - 1) / bank->block;
     const size_t inner = bank->filter != NULL ? bank->filter->axes : (size_t)bank->channels;
     SN_TRY(sn_row_tiles_create(&bank->tiles, bank->type, inner, bank->block));
     bank->packed_bytes = sn_align_up(sn_gemm_packed_bytes(bank->tiles.sizes[0].gemm));
     SN_TRY(sn_alloc(&bank->packed, bank->blocks, bank->packed_bytes, "packed bank"));
     SN_TRY(sn_alloc(&bank->norms, bank->blocks, bank->block * sizeof(float), "bank norms"));
+    if (cells != NULL)
+        SN_TRY(make_centres(bank));
     packing *p;
     SN_TRY(sn_alloc_zeroed(&p, 1, sizeof *p, "packed bank"));
-    p->bank = bank, p->inner = inner;
+    p->bank = bank, p->inner = inner, p->cells = cells;
     snarm_status status = pack_all(p);
+    if (status == SNARM_OK && cells != NULL)
+        status = sn_gemm_pack(bank->centre_tiles.sizes[0].gemm, bank->centres, 0, bank->packed_centres);
     for (int i = 0; i < p->threads; i++)
         close_bench(&p->benches[i]);
     sn_free(p);

@@ -9,6 +9,9 @@
 /* Filters tried, from the cheapest on. One that leaves more than half of the channels is not worth its ranking. */
 static const size_t lengths[] = {32, 48, 64, 96, 128, SN_FILTER_AXES_MAX};
 enum { LENGTHS = sizeof lengths / sizeof *lengths };
+/* Shares of the cells that are tried, in sixteenths. Looking at more of them than that is hardly faster than at all vectors. */
+static const size_t shares[] = {1, 2, 3, 4, 5, 6, 8, 10};
+enum { SHARES = sizeof shares / sizeof *shares, WHOLE = 16, CELLS_MIN = 32 };
 
 typedef struct tuning {
     snarm_bank *bank;
@@ -48,6 +51,8 @@ static snarm_status use_filter(snarm_bank *bank, sn_filter *filter) {
     snarm_bank former = *bank;
     bank->filter = filter, bank->tiles = (sn_row_tiles){.count = 0};
     bank->packed = NULL, bank->norms = NULL, bank->states = NULL;
+    bank->owners = NULL, bank->centres = NULL, bank->centre_norms = NULL, bank->packed_centres = NULL;
+    bank->centre_tiles = (sn_row_tiles){.count = 0};
     snarm_status status = sn_bank_search_create(bank);
     if (status != SNARM_OK) {
         sn_bank_search_destroy(bank);
@@ -60,21 +65,81 @@ static snarm_status use_filter(snarm_bank *bank, sn_filter *filter) {
     return SNARM_OK;
 }
 
-static snarm_status try_lengths(tuning *t, double wanted) {
+/* All the bank's vectors along the filter's axes. */
+static snarm_status project(const snarm_bank *bank, const sn_filter *filter, float *points) {
+    sn_stream *stream;
+    float *padded = NULL;
+    SN_TRY(sn_stream_create(&stream));
+    snarm_status status = sn_alloc_zeroed(&padded, SN_ROW_TILE, filter->channels * sizeof(float), "cells");
+    if (status == SNARM_OK)
+        status = sn_filter_run(filter, stream, bank->vectors, bank->count, padded, points);
+    sn_stream_destroy(stream);
+    sn_free(padded);
+    return status;
+}
+
+static snarm_status make_cells(const snarm_bank *bank, const sn_filter *filter, sn_cells **cells) {
+    float *points;
+    SN_TRY(sn_alloc(&points, bank->count + SN_ROW_TILE, filter->axes * sizeof(float), "cells"));
+    snarm_status status = project(bank, filter, points);
+    if (status == SNARM_OK)
+        status = sn_cells_create(cells, points, bank->count, filter->axes);
+    sn_free(points);
+    return status;
+}
+
+/* The same filter with cells; searches look at the smallest share of them with which they find what is wanted. *enough: whether a share
+ * did, else the bank searches with the last one tried. */
+static snarm_status try_cells(tuning *t, size_t length, double wanted, bool *enough) {
+    snarm_bank *bank = t->bank;
+    sn_filter *filter;
+    SN_TRY(sn_filter_create(&filter, t->rotation, length, (size_t)bank->channels, 0));
+    snarm_status status = make_cells(bank, filter, &filter->cells);
+    if (status != SNARM_OK) {
+        sn_filter_destroy(filter);
+        return status;
+    }
+    SN_TRY(use_filter(bank, filter));
+    const size_t cells = sn_cells_number(filter->cells);
+    for (int i = 0; i < SHARES && !*enough; i++) {
+        SN_TRY(sn_bank_set_probes(bank, (cells * shares[i] + WHOLE - 1) / WHOLE));
+        SN_TRY(search_all(t, t->found));
+        filter->recall = recall_of(t);
+        *enough = filter->recall >= wanted;
+    }
+    return SNARM_OK;
+}
+
+/* Leaves the bank with the shortest filter that finds what is wanted; *length 0: none does. */
+static snarm_status try_lengths(tuning *t, double wanted, size_t *length) {
     const size_t channels = (size_t)t->bank->channels;
-    SN_TRY(use_filter(t->bank, NULL));
-    SN_TRY(search_all(t, t->expected));
-    SN_TRY(sn_principal_axes(t->bank->vectors, t->bank->count, channels, SN_FILTER_AXES_MAX, &t->axes, &t->rotation));
-    for (int i = 0; i < LENGTHS && lengths[i] <= t->axes && 2 * lengths[i] <= channels; i++) {
+    *length = 0;
+    for (int i = 0; i < LENGTHS && lengths[i] <= t->axes && 2 * lengths[i] <= channels && *length == 0; i++) {
         sn_filter *filter;
         SN_TRY(sn_filter_create(&filter, t->rotation, lengths[i], channels, 0));
         SN_TRY(use_filter(t->bank, filter));
         SN_TRY(search_all(t, t->found));
         filter->recall = recall_of(t);
         if (filter->recall >= wanted)
-            return SNARM_OK;
+            *length = lengths[i];
     }
-    return use_filter(t->bank, NULL);
+    return *length == 0 ? use_filter(t->bank, NULL) : SNARM_OK;
+}
+
+static snarm_status tune(tuning *t, double wanted) {
+    const size_t channels = (size_t)t->bank->channels;
+    SN_TRY(use_filter(t->bank, NULL));
+    SN_TRY(search_all(t, t->expected));
+    SN_TRY(sn_principal_axes(t->bank->vectors, t->bank->count, channels, SN_FILTER_AXES_MAX, &t->axes, &t->rotation));
+    /* Cells lose some of what the axes find: these may lose half of what may be lost. */
+    size_t length;
+    bool enough = false;
+    if (t->bank->count >= (size_t)CELLS_MIN * SN_CELL) {
+        SN_TRY(try_lengths(t, 0.5 * (1 + wanted), &length));
+        if (length != 0)
+            SN_TRY(try_cells(t, length, wanted, &enough));
+    }
+    return enough ? SNARM_OK : try_lengths(t, wanted, &length);
 }
 
 snarm_status snarm_bank_tune(snarm_bank *bank, const float *queries, const int32_t *images, size_t count, int32_t k,
@@ -95,7 +160,7 @@ snarm_status snarm_bank_tune(snarm_bank *bank, const float *queries, const int32
     if (status == SNARM_OK)
         status = sn_alloc(&t.found, values, sizeof(float), "distances");
     if (status == SNARM_OK)
-        status = try_lengths(&t, recall);
+        status = tune(&t, recall);
     if (status != SNARM_OK && bank->filter != NULL && bank->filter->recall < recall)
         (void)use_filter(bank, NULL); /* with an error to report already */
     sn_threads_leave(former);
@@ -115,10 +180,13 @@ static const char *precision_note(const snarm_bank *bank) {
 snarm_status snarm_bank_get_search(const snarm_bank *bank, snarm_bank_search_info *info) {
     if (bank == NULL || info == NULL)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_bank_get_search: %s is NULL", bank == NULL ? "bank" : "info");
+    const sn_cells *cells = bank->filter != NULL ? bank->filter->cells : NULL;
     const snarm_bank_search_info filled = {.struct_size = sizeof filled,
                                            .axes = bank->filter != NULL ? (int32_t)bank->filter->axes : 0,
                                            .recall = bank->filter != NULL ? bank->filter->recall : 1,
                                            .precision = bank->type == SN_TYPE_S8 ? SNARM_PRECISION_INT8 : SNARM_PRECISION_F32,
+                                           .cells = cells != NULL ? (int32_t)sn_cells_number(cells) : 0,
+                                           .probes = cells != NULL ? (int32_t)cells->probes : 0,
                                            .precision_note = precision_note(bank)};
     SN_TRY(sn_options_check(info->struct_size, offsetof(snarm_bank_search_info, precision), "snarm_bank_search_info"));
     sn_options_write(info, &filled, sizeof filled);
