@@ -123,6 +123,11 @@ typedef struct snarm_detector_options {
     size_t struct_size;
     int32_t threads; /* default 0: snarm_default_threads(); 1..64 */
     int32_t exact;   /* 1: the bank is searched exactly, whatever filter the file holds; default 0; 0..1 */
+    int32_t pin;     /* 1: while an inspection runs, each of its threads keeps to one of the processors that the calling thread may run
+                        on, in their order: fewer late pictures where nothing else runs on these, more where something does. Afterwards
+                        they may run where the caller may. SNARM_ERROR_ARGUMENT if there are fewer processors than threads, here and of
+                        each inspection; default 0; 0..1 */
+    int32_t reserved; /* 0 */
 } snarm_detector_options;
 static inline void snarm_detector_options_init(snarm_detector_options *options) {
     snarm_options_clear(options, sizeof *options);

@@ -45,6 +45,7 @@ typedef struct sn_weights_source {
 struct snarm_detector {
     sn_recipe recipe;
     int32_t threads;
+    bool pin; /* threads to processors, while an inspection runs */
     float threshold, score_low; /* of image scores */
     float map_threshold;        /* of the map's values */
     float *scores; /* (image_count) leave-one-out */

@@ -3,6 +3,7 @@
 
 #include "core/clock.h"
 #include "core/memory.h"
+#include "core/threads.h"
 #include "image/preprocess.h"
 #include "snarm/map.h"
 
@@ -142,10 +143,8 @@ snarm_status sn_inspect_prepared(const snarm_detector *d, sn_prepared *prepared,
     return status;
 }
 
-static snarm_status inspect(const snarm_detector *detector, const snarm_image *image, const snarm_depth *depth,
-                            snarm_result *result, float *map) {
-    snarm_result filled = {.struct_size = sizeof filled};
-    SN_TRY(sn_options_check(result->struct_size, sizeof filled, "snarm_result"));
+static snarm_status inspect_pinned(const snarm_detector *detector, const snarm_image *image, const snarm_depth *depth,
+                                   snarm_result *result, float *map) {
     void *state;
     SN_TRY(sn_pool_take(detector->states, &state));
     sn_inspection *inspection = state;
@@ -154,10 +153,23 @@ static snarm_status inspect(const snarm_detector *detector, const snarm_image *i
         .planes = inspection->planes, .relief_planes = inspection->relief, .scratch = inspection->scratch};
     snarm_status status = sn_inspect_prepare(detector, &prepared, image, depth);
     if (status == SNARM_OK)
-        status = inspect_with(detector, inspection, &prepared, image, &filled, map);
+        status = inspect_with(detector, inspection, &prepared, image, result, map);
+    sn_pool_give(detector->states, state);
+    return status;
+}
+
+static snarm_status inspect(const snarm_detector *detector, const snarm_image *image, const snarm_depth *depth,
+                            snarm_result *result, float *map) {
+    snarm_result filled = {.struct_size = sizeof filled};
+    SN_TRY(sn_options_check(result->struct_size, sizeof filled, "snarm_result"));
+    sn_processors former;
+    if (detector->pin)
+        SN_TRY(sn_threads_pin(detector->threads, "snarm_detector_inspect", &former));
+    snarm_status status = inspect_pinned(detector, image, depth, &filled, map);
+    if (detector->pin)
+        sn_threads_unpin(detector->threads, &former);
     if (status == SNARM_OK)
         sn_options_write(result, &filled, sizeof filled);
-    sn_pool_give(detector->states, state);
     return status;
 }
 
