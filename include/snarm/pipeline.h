@@ -1,13 +1,12 @@
 /* libsnarm: many pictures through one detector: the next are read and brought to the network's size while one is inspected, and several
  * may be inspected at the same time.
  *
- *     static snarm_status show(void *user, const snarm_pipeline_item *item) {
- *         if (item->status != SNARM_OK) puts(item->error);
- *         else printf("%zu %g\n", item->index, item->result->score);
- *         return SNARM_OK;
- *     }
- *     ...
- *     snarm_pipeline_run_files(detector, paths, NULL, count, show, NULL, NULL);
+ *     snarm_pipeline_options options;
+ *     snarm_pipeline_options_init(&options);
+ *     options.workers = 4;
+ *     if (snarm_pipeline_run_files(detector, paths, NULL, count, show, NULL, &options) != SNARM_OK) ...
+ *
+ * where show receives each picture's result as a snarm_pipeline_item.
  *
  * Results are those of snarm_detector_inspect, to the byte, and come in the order of the pictures.
  */
