@@ -17,7 +17,7 @@ typedef struct binding {
 
 /* A table as large as its power of two, at most half full: the ids of a handle's primitives follow each other, so that most lie where
  * they belong. */
-enum { BINDINGS_FIRST = 32, BINDINGS_MOST = 1 << 14 };
+enum { BINDINGS_FIRST = 32, BINDINGS_MOST = 1 << 12 };
 
 struct sn_stream {
     dnnl_stream_t stream;
