@@ -5,7 +5,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 # 77 where calls cannot be counted: without making the models.
 code=0
-"$2" 2>/dev/null || code=$?
+"$2" >/dev/null 2>&1 || code=$?
 if [ "$code" = 77 ]; then
     "$2"
 fi

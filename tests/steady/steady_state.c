@@ -306,7 +306,7 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         failures += check(argv[i], 1, 0);
         failures += check(argv[i], 2, 0);
-        if (snarm_default_threads() >= 2)
+        if (i == 1 && snarm_default_threads() >= 2)
             failures += check(argv[i], 2, 1);
     }
     if (failures > 0)
