@@ -63,7 +63,7 @@ START_TEST(make_all) {
     options.layers[0] = 1, options.layers[1] = 2, options.layer_count = 2;
     make("vit", vit, &options);
     options = usual();
-    options.width = options.height = 256, options.bank_size = FILTERED;
+    options.width = options.height = 192, options.bank_size = FILTERED;
     make("filtered", resnet, &options);
     options = usual();
     options.channels = CHANNELS, options.scorer_path = scorer;

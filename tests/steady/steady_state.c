@@ -249,7 +249,8 @@ static int check(const char *model, int32_t threads, int32_t pin) {
         snarm += atomic_load(&seen.snarm), others[2 * i / PICTURES] += atomic_load(&seen.others), execute[i] = atomic_load(&seen.execute);
     }
     snarm_detector_destroy(detector);
-    printf("%s, %d threads%s: %d pictures: %zu calls from libsnarm; oneDNN's dnnl_primitive_execute: %zu a picture; its other threads and OpenMP: %zu in all\n",
+    printf("%s, %d threads%s: %d pictures: %zu calls from libsnarm; oneDNN's dnnl_primitive_execute: %zu a picture; its other threads "
+           "and OpenMP: %zu in all\n",
            model, (int)threads, pin ? ", pinned" : "", (int)PICTURES, snarm, execute[0], others[0] + others[1]);
     for (size_t i = 0; i < atomic_load(&kept_count) && i < SHOWN; i++) {
         Dl_info place;
