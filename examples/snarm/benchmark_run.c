@@ -132,6 +132,7 @@ static int evaluate(const benchmark *b, const job *j, size_t index, const fit_re
                      .full_resolution = b->full_resolution,
                      .map_score = b->fit.protocol != NULL,
                      .fpr_limit = b->fit.protocol != NULL ? PROTOCOL_FPR_LIMIT : 0,
+                     .workers = 1,
                      .threads = b->common.threads,
                      .images = images};
     run.times.inspect = must_have(calloc(images, sizeof *run.times.inspect));

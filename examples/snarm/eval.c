@@ -5,6 +5,7 @@
 #include "json.h"
 #include "layouts.h"
 #include "machine.h"
+#include "parts.h"
 #include "protocol.h"
 #include "tables.h"
 
@@ -17,7 +18,8 @@ typedef struct eval_arguments {
     common_options common;
     const char *model, *dataset, *layout, *json, *report, *table, *protocol;
     text_list categories;
-    bool full_resolution;
+    bool full_resolution, pin;
+    int64_t workers;
 } eval_arguments;
 
 static const char summary[] = "Inspects all test pictures of a data set and compares with the truth: area "
@@ -68,6 +70,8 @@ static int parse(eval_arguments *a, int argc, char **argv) {
          .target = &a->protocol,
          .choices = "paper",
          .help = "the published one; the model must have been fitted so"},
+        workers_option(&a->workers, NULL),
+        pin_option(&a->pin),
         {.name = NULL},
     };
     const command what = {"eval", "", summary, table};
@@ -210,6 +214,7 @@ static int run_dataset(const eval_arguments *a, snarm_detector *detector, const 
                      .fpr_limit = a->protocol != NULL ? PROTOCOL_FPR_LIMIT : 0,
                      .images = images,
                      .report = page,
+                     .workers = a->workers,
                      .threads = a->common.threads};
     run.times.inspect = must_have(calloc(images, sizeof *run.times.inspect));
     double *seconds = must_have(calloc(categories, sizeof *seconds));
@@ -239,7 +244,8 @@ static int run_dataset(const eval_arguments *a, snarm_detector *detector, const 
 static int run_model(const eval_arguments *a) {
     snarm_detector_options options;
     snarm_detector_options_init(&options);
-    options.threads = a->common.threads;
+    options.threads = threads_of_worker(a->common.threads, a->workers);
+    options.pin = a->pin;
     snarm_dataset *set = NULL;
     snarm_detector *detector = NULL;
     snarm_report *page = NULL;
@@ -263,7 +269,7 @@ static int run_model(const eval_arguments *a) {
 }
 
 int command_eval(int argc, char **argv) {
-    eval_arguments arguments = {.layout = "auto"};
+    eval_arguments arguments = {.layout = "auto", .workers = 1};
     int code = parse(&arguments, argc, argv);
     if (code == CONTINUE)
         code = run_model(&arguments);

@@ -1,9 +1,9 @@
 #define _GNU_SOURCE
 #include "evaluate.h"
 
-#include "depths.h"
 #include "eval_report.h"
 #include "machine.h"
+#include "parts.h"
 
 #include "snarm/map.h"
 #include "snarm/metrics.h"
@@ -63,34 +63,6 @@ static snarm_status add_full(const evaluator *run, snarm_pixel_metrics *metrics,
     return status;
 }
 
-/* One picture; its score and verdict go to the pointers. */
-static snarm_status evaluate_sample(evaluator *run, const char *category, const snarm_sample *sample,
-                                    const snarm_preprocess *how, float *map, snarm_pixel_metrics *metrics,
-                                    float *score, bool *alarm) {
-    snarm_image image = {0};
-    double began = seconds_now();
-    snarm_status status = snarm_image_load(&image, sample->path, NULL);
-    if (status != SNARM_OK)
-        return status;
-    snarm_result result = {.struct_size = sizeof result};
-    double loaded = seconds_now();
-    status = inspect_part(run->detector, run->has_depth, &image, sample->path, sample->depth, &result, map);
-    run->times.inspect[run->times.count] = seconds_now() - loaded;
-    if (status == SNARM_OK && run->map_score)
-        status = snarm_map_score(map, how->width, how->height, &result.score, NULL, NULL);
-    if (status == SNARM_OK && metrics != NULL)
-        status = run->full_resolution ? add_full(run, metrics, sample, map, &image)
-                                      : add_small(metrics, sample, map, how);
-    run->times.total += seconds_now() - began;
-    run->times.count++;
-    if (status == SNARM_OK && run->report != NULL)
-        status = eval_report_add(run->report, run->detector, category, sample, &image, &result, map);
-    snarm_image_release(&image);
-    *score = result.score;
-    *alarm = result.anomalous != 0;
-    return status;
-}
-
 /* Without the truth about some defective picture's pixels there is none about the category's. */
 static bool has_masks(const evaluator *run, size_t category, size_t images) {
     for (size_t i = 0; i < images; i++) {
@@ -122,39 +94,86 @@ static snarm_status finish(evaluation *out, snarm_pixel_metrics *metrics, const 
     return SNARM_OK;
 }
 
-static snarm_status evaluate_samples(evaluator *run, size_t category, evaluation *out,
-                                     snarm_pixel_metrics *metrics, float *scores, uint8_t *labels) {
+/* A category while its pictures come in. */
+typedef struct category_run {
+    evaluator *run;
+    evaluation *out;
+    snarm_pixel_metrics *metrics; /* NULL: none */
+    snarm_preprocess how;         /* the map's */
+    const snarm_sample *samples;
+    const part *parts;
+    float *scores;
+    uint8_t *labels;
+    size_t counts[2], alarms[2];
+    char *error; /* of the picture that ended it */
+} category_run;
+
+/* One picture that was inspected. */
+static snarm_status add_item(category_run *c, const snarm_pipeline_item *item) {
+    evaluator *run = c->run;
+    const snarm_sample *sample = &c->samples[item->index];
+    snarm_result result = *item->result;
+    run->times.inspect[run->times.count++] = item_ms(item) * 1e-3;
+    snarm_status status = SNARM_OK;
+    if (run->map_score)
+        status = snarm_map_score(item->map, c->how.width, c->how.height, &result.score, NULL, NULL);
+    if (status == SNARM_OK && c->metrics != NULL)
+        status = run->full_resolution ? add_full(run, c->metrics, sample, item->map, item->image)
+                                      : add_small(c->metrics, sample, item->map, &c->how);
+    if (status == SNARM_OK && run->report != NULL)
+        status = eval_report_add(run->report, run->detector, c->out->name, sample, item->image, &result, item->map);
+    c->scores[item->index] = result.score;
+    const uint8_t label = c->labels[item->index] = sample->anomalous != 0;
+    c->counts[label]++;
+    c->alarms[label] += result.anomalous != 0;
+    return status;
+}
+
+static snarm_status take_item(void *user, const snarm_pipeline_item *item) {
+    category_run *c = user;
+    if (is_interrupted())
+        return SNARM_ERROR_CANCELLED;
+    snarm_status status = item->status;
+    if (status != SNARM_OK)
+        c->error = c->parts[item->index].unread ? format_text("%s", item->error)
+                                                : format_text("%s: %s", c->samples[item->index].path, item->error);
+    else if ((status = add_item(c, item)) != SNARM_OK)
+        c->error = format_text("%s", snarm_last_error());
+    if (status == SNARM_OK)
+        progress_update(&c->run->bar, c->out->name, c->run->times.count, c->run->images);
+    /* CANCELLED is an interrupt's alone. */
+    return status == SNARM_ERROR_CANCELLED ? SNARM_ERROR_INTERNAL : status;
+}
+
+static snarm_status run_samples(category_run *c, snarm_sample *samples, part *parts, size_t category) {
+    for (size_t i = 0; i < c->out->images; i++) {
+        snarm_status status = snarm_dataset_sample(c->run->set, category, SNARM_SPLIT_TEST, i, &samples[i]);
+        if (status != SNARM_OK)
+            return status;
+        parts[i] = (part){.path = samples[i].path, .depth = samples[i].depth};
+    }
+    return parts_run(c->run->detector, parts, c->out->images, c->run->workers, take_item, c);
+}
+
+static snarm_status evaluate_samples(category_run *c, size_t category) {
+    evaluation *out = c->out;
     snarm_detector_info info = {.struct_size = sizeof info};
-    snarm_status status = snarm_detector_get_info(run->detector, &info);
+    snarm_status status = snarm_detector_get_info(c->run->detector, &info);
     if (status != SNARM_OK)
         return status;
-    run->has_depth = info.has_depth != 0;
-    float *map =
-        must_have(malloc((size_t)info.preprocess.width * (size_t)info.preprocess.height * sizeof *map));
-    size_t counts[2] = {0, 0}, alarms[2] = {0, 0};
-    for (size_t i = 0; i < out->images && status == SNARM_OK; i++) {
-        snarm_sample sample;
-        bool alarm = false;
-        if (is_interrupted()) {
-            status = SNARM_ERROR_CANCELLED;
-            break;
-        }
-        status = snarm_dataset_sample(run->set, category, SNARM_SPLIT_TEST, i, &sample);
-        if (status == SNARM_OK)
-            status = evaluate_sample(run, out->name, &sample, &info.preprocess, map, metrics, &scores[i],
-                                     &alarm);
-        if (status != SNARM_OK)
-            break;
-        labels[i] = sample.anomalous != 0;
-        counts[labels[i]]++;
-        alarms[labels[i]] += alarm;
-        progress_update(&run->bar, out->name, run->times.count, run->images);
-    }
-    free(map);
+    c->how = info.preprocess;
+    snarm_sample *samples = must_have(calloc(out->images + 1, sizeof *samples));
+    part *parts = must_have(calloc(out->images + 1, sizeof *parts));
+    c->samples = samples, c->parts = parts;
+    const double began = seconds_now();
+    status = run_samples(c, samples, parts, category);
+    c->run->times.total += seconds_now() - began;
+    free(parts);
+    free(samples);
     if (status == SNARM_OK)
-        status = finish(out, metrics, scores, labels);
-    out->false_alarm_rate = counts[0] > 0 ? (double)alarms[0] / (double)counts[0] : NAN;
-    out->detection_rate = counts[1] > 0 ? (double)alarms[1] / (double)counts[1] : NAN;
+        status = finish(out, c->metrics, c->scores, c->labels);
+    out->false_alarm_rate = c->counts[0] > 0 ? (double)c->alarms[0] / (double)c->counts[0] : NAN;
+    out->detection_rate = c->counts[1] > 0 ? (double)c->alarms[1] / (double)c->counts[1] : NAN;
     return status;
 }
 
@@ -165,21 +184,24 @@ int evaluate_category(evaluator *run, size_t category, evaluation *out) {
     snarm_pixel_metrics_options_init(&options);
     options.threads = run->threads;
     options.fpr_limit = run->fpr_limit;
-    snarm_pixel_metrics *metrics = NULL;
-    float *scores = must_have(calloc(out->images, sizeof *scores));
-    uint8_t *labels = must_have(calloc(out->images, sizeof *labels));
+    category_run c = {.run = run, .out = out};
+    c.scores = must_have(calloc(out->images + 1, sizeof *c.scores));
+    c.labels = must_have(calloc(out->images + 1, sizeof *c.labels));
     snarm_status status = SNARM_OK;
     if (has_masks(run, category, out->images))
-        status = snarm_pixel_metrics_create(&metrics, &options);
+        status = snarm_pixel_metrics_create(&c.metrics, &options);
     if (status == SNARM_OK)
-        status = evaluate_samples(run, category, out, metrics, scores, labels);
-    if (status == SNARM_OK && run->report != NULL && metrics != NULL)
-        status = snarm_report_set_pixels(run->report, out->name, metrics);
-    snarm_pixel_metrics_destroy(metrics);
-    free(labels);
-    free(scores);
+        status = evaluate_samples(&c, category);
+    if (status == SNARM_OK && run->report != NULL && c.metrics != NULL)
+        status = snarm_report_set_pixels(run->report, out->name, c.metrics);
+    snarm_pixel_metrics_destroy(c.metrics);
+    free(c.labels);
+    free(c.scores);
     progress_end(&run->bar);
-    if (status == SNARM_ERROR_CANCELLED)
-        return EXIT_CANCELLED;
-    return status == SNARM_OK ? CONTINUE : fail_library(EXIT_INPUT);
+    int code = status == SNARM_OK                   ? CONTINUE
+               : status == SNARM_ERROR_CANCELLED ? EXIT_CANCELLED
+               : c.error != NULL                 ? fail(EXIT_INPUT, "%s", c.error)
+                                                 : fail_library(EXIT_INPUT);
+    free(c.error);
+    return code;
 }

@@ -41,7 +41,7 @@ double *evaluation_value(const evaluation *of, size_t which);
 
 typedef struct timing {
     double *inspect; /* seconds of each inspection, room for all pictures */
-    double total;    /* seconds with reading the pictures and masks */
+    double total;    /* seconds of all in all: with reading what was not read beside an inspection, and comparing with masks */
     size_t count;
 } timing;
 
@@ -52,8 +52,8 @@ typedef struct evaluator {
     bool map_score; /* the image score is the map's largest window alone, as the published protocol has it, also where the
                        model would mix in that of the distances */
     double fpr_limit; /* of AUPRO; 0: the library's default */
-    bool has_depth; /* the detector's; set by evaluate_category */
-    int32_t threads;
+    int64_t workers; /* inspections at the same time, each on the detector's threads */
+    int32_t threads; /* of the metrics */
     size_t images; /* of all categories, for the progress bar */
     snarm_report *report; /* receives all pictures and pixel metrics; NULL: none */
     progress bar;

@@ -3,6 +3,7 @@
 #include "inspect_lines.h"
 #include "machine.h"
 #include "options.h"
+#include "parts.h"
 #include "progress.h"
 #include "targets.h"
 #include "watch.h"
@@ -15,7 +16,9 @@
 typedef struct inspect_arguments {
     common_options common;
     const char *model, *format, *heatmaps;
-    bool fail_on_anomaly;
+    bool fail_on_anomaly, pin;
+    int64_t workers;
+    bool workers_given;
     text_list paths;
     watch_options watch; /* with a folder: of --watch */
     bool watch_given;    /* an option that --watch alone has */
@@ -24,8 +27,12 @@ typedef struct inspect_arguments {
 typedef struct inspection {
     const inspect_arguments *arguments;
     inspector inspector;
+    const target_list *targets;
+    part *parts; /* of the targets */
+    progress bar;
     size_t normal, anomalous, unreadable;
     double *times; /* ms of each readable picture */
+    int code;      /* CONTINUE, or why it ends */
 } inspection;
 
 static const char summary[] = "Inspects pictures, and folders of pictures with their sub-folders: one line "
@@ -41,6 +48,8 @@ static int check_watch(const inspect_arguments *a) {
         return fail(EXIT_USAGE, "inspect: --fail-on-anomaly is given with --watch, which ends for no part");
     if (a->format != NULL && strcmp(a->format, "json") != 0)
         return fail(EXIT_USAGE, "inspect: --format is '%s', expected json with --watch", a->format);
+    if (a->workers_given)
+        return fail(EXIT_USAGE, "inspect: --workers is given with --watch, which inspects one picture after the other");
     if (a->watch.log != NULL && a->watch.state != NULL)
         return fail(EXIT_USAGE, "inspect: --state is given with --log, which itself keeps what was reported");
     if (a->watch.drift_window == 1)
@@ -73,6 +82,8 @@ static int parse(inspect_arguments *a, int argc, char **argv) {
          .kind = OPTION_FLAG,
          .target = &a->fail_on_anomaly,
          .help = "exit code 1 if a part is anomalous"},
+        workers_option(&a->workers, &a->workers_given),
+        pin_option(&a->pin),
         {.name = "watch",
          .kind = OPTION_TEXT,
          .target = &a->watch.folder,
@@ -145,19 +156,6 @@ static int parse(inspect_arguments *a, int argc, char **argv) {
     return code;
 }
 
-/* Fills the line; CONTINUE also where the picture is unreadable, an exit code where it cannot go on. */
-static int inspect_one(const inspection *run, const target *what, inspect_line *out) {
-    snarm_image image = {0};
-    *out = (inspect_line){.file = what->path};
-    if (what->error != NULL || snarm_image_load(&image, what->path, NULL) != SNARM_OK) {
-        out->error = format_text("%s", what->error != NULL ? what->error : snarm_last_error());
-        return CONTINUE;
-    }
-    int code = inspector_run(&run->inspector, &image, what->heatmap, out);
-    snarm_image_release(&image);
-    return code;
-}
-
 static void count_line(inspection *run, const inspect_line *l) {
     if (l->error != NULL) {
         run->unreadable++;
@@ -170,34 +168,60 @@ static void count_line(inspection *run, const inspect_line *l) {
         run->normal++;
 }
 
-static int inspect_all(inspection *run, const target_list *targets) {
-    const inspect_arguments *a = run->arguments;
-    progress bar;
-    /* On a terminal the lines themselves show how far it is. */
-    progress_start(&bar, a->common.quiet || isatty(STDOUT_FILENO));
-    inspect_line_print_head(a->format);
-    int code = CONTINUE;
-    for (size_t i = 0; i < targets->count && code == CONTINUE && !ferror(stdout); i++) {
-        inspect_line l;
-        code = inspect_one(run, &targets->items[i], &l);
-        count_line(run, &l);
-        if (l.error != NULL) {
-            progress_end(&bar);
-            fail(EXIT_INPUT, "%s", l.error);
-        }
-        inspect_line_print(&l, a->format);
-        free(l.error);
-        /* The program that reads this may wait for each line. */
-        fflush(stdout);
-        progress_update(&bar, "inspect", i + 1, targets->count);
+/* What the pipeline says of a picture, as a line. */
+static void fill_line(const inspection *run, const snarm_pipeline_item *item, inspect_line *l) {
+    const target *what = &run->targets->items[item->index];
+    *l = (inspect_line){.file = what->path};
+    if (item->status == SNARM_OK) {
+        l->result = *item->result;
+        l->ms = item_ms(item);
+    } else if (what->error != NULL) {
+        l->error = format_text("%s", what->error);
+    } else if (run->parts[item->index].unread) {
+        l->error = format_text("%s", item->error);
+    } else {
+        l->error = format_text("%s: %s", what->path, item->error);
     }
-    progress_end(&bar);
-    if (code != CONTINUE)
-        return code;
+}
+
+static snarm_status take_item(void *user, const snarm_pipeline_item *item) {
+    inspection *run = user;
+    const char *format = run->arguments->format, *heatmap = run->targets->items[item->index].heatmap;
+    inspect_line l;
+    fill_line(run, item, &l);
+    if (l.error == NULL && heatmap != NULL)
+        run->code = inspector_write_heatmap(&run->inspector, item->image, item->result, item->map, heatmap);
+    count_line(run, &l);
+    if (l.error != NULL) {
+        progress_end(&run->bar);
+        fail(EXIT_INPUT, "%s", l.error);
+    }
+    inspect_line_print(&l, format);
+    free(l.error);
+    /* The program that reads this may wait for each line. */
+    fflush(stdout);
+    progress_update(&run->bar, "inspect", item->index + 1, run->targets->count);
+    return run->code == CONTINUE && !ferror(stdout) ? SNARM_OK : SNARM_ERROR_CANCELLED;
+}
+
+static int inspect_all(inspection *run) {
+    const inspect_arguments *a = run->arguments;
+    const size_t count = run->targets->count;
+    for (size_t i = 0; i < count; i++)
+        run->parts[i] = (part){.path = run->targets->items[i].path, .absent = run->targets->items[i].error != NULL};
+    /* On a terminal the lines themselves show how far it is. */
+    progress_start(&run->bar, a->common.quiet || isatty(STDOUT_FILENO));
+    inspect_line_print_head(a->format);
+    snarm_status status = parts_run(run->inspector.detector, run->parts, count, a->workers, take_item, run);
+    progress_end(&run->bar);
+    if (status != SNARM_OK && status != SNARM_ERROR_CANCELLED)
+        return fail_library(EXIT_INPUT);
+    if (run->code != CONTINUE)
+        return run->code;
     if (!a->common.quiet) {
         size_t good = run->normal + run->anomalous;
-        fprintf(stderr, "%zu images: %zu normal, %zu anomalous, %zu unreadable", targets->count, run->normal,
-                run->anomalous, run->unreadable);
+        fprintf(stderr, "%zu images: %zu normal, %zu anomalous, %zu unreadable", count, run->normal, run->anomalous,
+                run->unreadable);
         if (good > 0)
             fprintf(stderr, "; %.1f ms an image (median), %.0f MiB", median(run->times, good),
                     peak_memory_mib());
@@ -209,17 +233,19 @@ static int inspect_all(inspection *run, const target_list *targets) {
 }
 
 static int run_model(const inspect_arguments *a) {
-    inspection run = {.arguments = a};
     target_list targets = {0};
+    inspection run = {.arguments = a, .targets = &targets, .code = CONTINUE};
     int code = target_list_make(&targets, &a->paths, a->heatmaps);
     if (code == CONTINUE)
-        code = inspector_open(&run.inspector, a->model, a->common.threads);
+        code = inspector_open(&run.inspector, a->model, threads_of_worker(a->common.threads, a->workers), a->pin);
     if (code == CONTINUE && run.inspector.info.has_depth)
         target_list_drop_depths(&targets);
     if (code == CONTINUE) {
-        run.times = must_have(calloc(targets.count, sizeof *run.times));
-        code = inspect_all(&run, &targets);
+        run.times = must_have(calloc(targets.count + 1, sizeof *run.times));
+        run.parts = must_have(calloc(targets.count + 1, sizeof *run.parts));
+        code = inspect_all(&run);
     }
+    free(run.parts);
     free(run.times);
     inspector_close(&run.inspector);
     target_list_free(&targets);
@@ -229,7 +255,7 @@ static int run_model(const inspect_arguments *a) {
 static int run_watch(const inspect_arguments *a) {
     inspector run;
     catch_interrupts(); /* also one that comes while the model is read ends it cleanly */
-    int code = inspector_open(&run, a->model, a->common.threads);
+    int code = inspector_open(&run, a->model, a->common.threads, a->pin);
     if (code == CONTINUE)
         code = watch_folder(&run, &a->watch);
     inspector_close(&run);
@@ -237,7 +263,7 @@ static int run_watch(const inspect_arguments *a) {
 }
 
 int command_inspect(int argc, char **argv) {
-    inspect_arguments arguments = {.watch = WATCH_DEFAULTS};
+    inspect_arguments arguments = {.workers = 1, .watch = WATCH_DEFAULTS};
     int code = parse(&arguments, argc, argv);
     if (code == CONTINUE)
         code = arguments.watch.folder != NULL ? run_watch(&arguments) : run_model(&arguments);

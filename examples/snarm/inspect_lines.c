@@ -11,11 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-int inspector_open(inspector *run, const char *model, int32_t threads) {
+int inspector_open(inspector *run, const char *model, int32_t threads, bool pin) {
     *run = (inspector){.info = {.struct_size = sizeof run->info}};
     snarm_detector_options options;
     snarm_detector_options_init(&options);
     options.threads = threads;
+    options.pin = pin;
     if (snarm_detector_load(&run->detector, model, &options) != SNARM_OK ||
         snarm_detector_get_info(run->detector, &run->info) != SNARM_OK)
         return fail_library(EXIT_INPUT);
@@ -31,10 +32,10 @@ void inspector_close(inspector *run) {
 }
 
 /* The anomaly map over the picture, at the picture's own size. */
-static int write_heatmap(const inspector *run, const snarm_image *image, const snarm_result *result,
-                         const char *path) {
+int inspector_write_heatmap(const inspector *run, const snarm_image *image, const snarm_result *result, const float *map,
+                            const char *path) {
     size_t pixels = (size_t)image->width * (size_t)image->height;
-    float *map = must_have(malloc(pixels * sizeof *map));
+    float *placed = must_have(malloc(pixels * sizeof *placed));
     snarm_heatmap_options options;
     snarm_heatmap_options_init(&options);
     /* Good parts have values up to the threshold: half of it is shown as nothing, so that they stay clear. */
@@ -44,12 +45,12 @@ static int write_heatmap(const inspector *run, const snarm_image *image, const s
     snarm_image picture = {0};
     int code = make_folders_above(path);
     if (code == CONTINUE &&
-        (snarm_detector_map_to_image(run->detector, run->map, image->width, image->height, map) != SNARM_OK ||
-         snarm_heatmap_render(&picture, image, map, &options) != SNARM_OK ||
+        (snarm_detector_map_to_image(run->detector, map, image->width, image->height, placed) != SNARM_OK ||
+         snarm_heatmap_render(&picture, image, placed, &options) != SNARM_OK ||
          snarm_image_save_png(&picture, path) != SNARM_OK))
         code = fail_library(EXIT_INPUT);
     snarm_image_release(&picture);
-    free(map);
+    free(placed);
     return code;
 }
 
@@ -61,7 +62,7 @@ int inspector_run(const inspector *run, const snarm_image *image, const char *he
     out->ms = (seconds_now() - began) * 1e3;
     if (out->error != NULL || heatmap == NULL)
         return CONTINUE;
-    return write_heatmap(run, image, &out->result, heatmap);
+    return inspector_write_heatmap(run, image, &out->result, run->map, heatmap);
 }
 
 static void print_text(const inspect_line *l) {

@@ -7,6 +7,8 @@
 
 #include "snarm/detector.h"
 
+#include <stdbool.h>
+
 /* What is said of one picture. */
 typedef struct inspect_line {
     const char *file;
@@ -23,13 +25,17 @@ typedef struct inspector {
 } inspector;
 
 /* Opens the model; an exit code, CONTINUE if it went well. inspector_close is needed in both cases. */
-int inspector_open(inspector *run, const char *model, int32_t threads);
+int inspector_open(inspector *run, const char *model, int32_t threads, bool pin);
 void inspector_close(inspector *run);
 
 /* Fills result or error, and ms; file stays as it is. CONTINUE also where the picture cannot be inspected;
  * the exit code, with a line on stderr, where its heat map cannot be written: the result holds then too.
  *   heatmap  where its heat map goes, the folders above are made; NULL: none wanted */
 int inspector_run(const inspector *run, const snarm_image *image, const char *heatmap, inspect_line *out);
+
+/* Writes the heat map of a map, as above. */
+int inspector_write_heatmap(const inspector *run, const snarm_image *image, const snarm_result *result, const float *map,
+                            const char *path);
 
 /* The object of --format json; the caller's. */
 json_t *inspect_line_json(const inspect_line *l);

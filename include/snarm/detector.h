@@ -127,6 +127,10 @@ typedef struct snarm_detector_options {
     int32_t exact;   /* 1: the bank is searched exactly, whatever filter the file holds; default 0; 0..1 */
     int32_t precision; /* a snarm_precision, of the backbone, the bank search and the scorer; what each of them uses, their infos say;
                           default 0: auto; 0..3 */
+    int32_t pin;     /* 1: while an inspection runs, each of its threads keeps to one of the processors that the calling thread may run
+                        on, in their order: fewer late pictures where nothing else runs on these, more where something does. Afterwards
+                        they may run where the caller may. SNARM_ERROR_ARGUMENT if there are fewer processors than threads, here and of
+                        each inspection; default 0; 0..1 */
 } snarm_detector_options;
 static inline void snarm_detector_options_init(snarm_detector_options *options) {
     snarm_options_clear(options, sizeof *options);

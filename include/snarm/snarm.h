@@ -20,6 +20,7 @@
 #include "snarm/map.h"
 #include "snarm/train.h"
 #include "snarm/detector.h"
+#include "snarm/pipeline.h"
 
 #include "snarm/metrics.h"
 #include "snarm/dataset.h"

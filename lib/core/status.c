@@ -4,9 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SENTENCE_MAX = 1024 };
-
-static _Thread_local char last_error[SENTENCE_MAX];
+static _Thread_local char last_error[SN_SENTENCE_MAX];
 
 static void make_one_line(char *text) {
     for (; *text != '\0'; text++)
@@ -16,7 +14,7 @@ static void make_one_line(char *text) {
 
 snarm_status sn_error(snarm_status status, const char *format, ...) {
     /* Formatted aside first: an argument may point into last_error. */
-    char text[SENTENCE_MAX];
+    char text[SN_SENTENCE_MAX];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
@@ -27,12 +25,16 @@ snarm_status sn_error(snarm_status status, const char *format, ...) {
 }
 
 snarm_status sn_error_prefix(snarm_status status, const char *format, ...) {
-    char prefix[SENTENCE_MAX / 2];
+    char prefix[SN_SENTENCE_MAX / 2];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(prefix, sizeof prefix, format, arguments);
     va_end(arguments);
     return sn_error(status, "%s: %s", prefix, last_error);
+}
+
+void sn_error_forget(void) {
+    last_error[0] = '\0';
 }
 
 snarm_status sn_error_memory(const char *what, size_t bytes) {

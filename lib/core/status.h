@@ -16,6 +16,12 @@ snarm_status sn_error(snarm_status status, const char *format, ...) SN_PRINTF(2,
 /* Puts "PREFIX: " before the sentence already recorded: callers add the file or step they know of. */
 snarm_status sn_error_prefix(snarm_status status, const char *format, ...) SN_PRINTF(2, 3);
 
+/* Bytes that any sentence fits into, its end included. */
+enum { SN_SENTENCE_MAX = 1024 };
+
+/* As before any failure: for a thread of the library's own, to tell whether what it calls sets a sentence. */
+void sn_error_forget(void);
+
 /* The status for a failed allocation of so many bytes. */
 snarm_status sn_error_memory(const char *what, size_t bytes);
 

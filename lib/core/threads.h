@@ -2,6 +2,8 @@
 #ifndef SN_CORE_THREADS_H
 #define SN_CORE_THREADS_H
 
+#include "core/status.h"
+
 #include <stddef.h>
 
 enum { SN_THREADS_MAX = 64 };
@@ -23,5 +25,23 @@ int sn_threads_resolve(int requested);
  * Returns when all are done. task must not fail; it reports through its context. */
 typedef void (*sn_task)(void *context, size_t begin, size_t end, int thread);
 void sn_parallel(size_t count, size_t grain, sn_task task, void *context);
+
+/* A thread's processors: those that it may run on, as the system keeps them. */
+typedef struct sn_processors {
+    unsigned long bits[128]; /* up to 8192 processors on a 64-bit machine */
+    int count;
+} sn_processors;
+/* The calling thread's. SNARM_ERROR_INTERNAL if the system does not tell. */
+snarm_status sn_processors_get(sn_processors *out);
+/* Those numbered first..first+count-1 of the processors in all. */
+sn_processors sn_processors_part(const sn_processors *all, int first, int count);
+/* Lets the calling thread, and threads that it will start, run on these alone. Best effort: where the system refuses, for a processor
+ * has gone since, the thread stays as it was. */
+void sn_processors_set(const sn_processors *processors);
+
+/* Pins the calling thread's team of so many threads, each to one of the processors that the caller may run on, in their order; leave
+ * gives all of them the caller's own processors back. SNARM_ERROR_ARGUMENT, naming where, if the caller may run on fewer. */
+snarm_status sn_threads_pin(int threads, const char *where, sn_processors *former);
+void sn_threads_unpin(int threads, const sn_processors *former);
 
 #endif

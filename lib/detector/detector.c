@@ -85,7 +85,7 @@ snarm_status sn_detector_lay_out(snarm_detector *d, const char *where) {
 void snarm_detector_destroy(snarm_detector *detector) {
     if (detector == NULL)
         return;
-    sn_pool_destroy(detector->states);
+    sn_detector_unready(detector);
     sn_tiles_destroy(&detector->tiles);
     snarm_residual_destroy(detector->residual);
     snarm_scorer_destroy(detector->scorer);

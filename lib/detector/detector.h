@@ -5,7 +5,9 @@
 #include "core/pool.h"
 #include "io/safetensors.h"
 #include "kernel/stream.h"
+#include "map/gaussian.h"
 #include "map/tiles.h"
+#include "map/upsample.h"
 #include "scorer/weights.h"
 #include "snarm/detector.h"
 
@@ -43,6 +45,7 @@ typedef struct sn_weights_source {
 struct snarm_detector {
     sn_recipe recipe;
     int32_t threads, precision; /* as asked for */
+    bool pin; /* threads to processors, while an inspection runs */
     float threshold, score_low; /* of image scores */
     float map_threshold;        /* of the map's values */
     float *scores; /* (image_count) leave-one-out */
@@ -63,8 +66,19 @@ struct snarm_detector {
     sn_weights_source backbone_source, scorer_source;
     sn_safetensors *files[2]; /* what is mapped for the sources and the bank, closed last; NULL: unused */
     sn_tiles tiles;           /* of the canvas; one without tiles */
+    sn_stretch *stretch;      /* patches' distances to the map of a tile */
+    sn_upsample *upsample;    /* logits to it; NULL without a scorer */
+    sn_gaussian *gaussian;    /* of the canvas; NULL: no smoothing */
     sn_pool *states;          /* of sn_inspection */
 };
+
+/* What of an inspection needs no network, and can be done ahead of it and on another thread. */
+typedef struct sn_prepared {
+    float *planes, *relief_planes; /* the network's inputs of the only tile; relief_planes with depth only */
+    snarm_image relief;            /* of a picture of several tiles: each is cut from it in its turn. With depth only */
+    void *scratch;
+    double milliseconds;
+} sn_prepared;
 
 /* The memory and the stages' times of one inspection: of one tile, but for the maps. */
 typedef struct sn_inspection {
@@ -76,6 +90,9 @@ typedef struct sn_inspection {
     float *inter, *hybrid, *logits;
     float *distance_map; /* of the canvas; if score_share is below 1 */
     uint8_t *reference;
+    float *map_scratch;    /* of stretch, upsample and gaussian, whichever runs */
+    double *score_scratch; /* of sn_map_score */
+    void *scratch;         /* of sn_image_preprocess_in */
     double preprocess_ms, backbone_ms, match_ms, scorer_ms, map_ms; /* of all its tiles */
 } sn_inspection;
 
@@ -88,12 +105,23 @@ snarm_status sn_detector_lay_out(snarm_detector *detector, const char *where);
 /* Takes over a trained scorer's weights, also on failure, and makes the scorer and the residual engine of them. Recipe and shape are
  * set; no inspection is taken. */
 snarm_status sn_detector_take_scorer(snarm_detector *detector, sn_scorer_weights *weights);
-/* The pool of inspections, once everything else is set; again after sn_detector_take_scorer. */
+/* The maps' tables and the pool of inspections, once everything else is set; again after sn_detector_take_scorer, when no inspection is
+ * taken. */
 snarm_status sn_detector_ready(snarm_detector *detector);
+void sn_detector_unready(snarm_detector *detector);
 
-/* Tile number tile of a picture, and with depth of its relief, to the inspection's planes, and these to its features. */
-snarm_status sn_inspect_load(const snarm_detector *detector, sn_inspection *inspection, const snarm_image *image,
-                             const snarm_image *relief, size_t tile);
+/* An inspection in two steps, for a caller that does the first one ahead. The second may only follow the first, with the same picture. It
+ * does not give *prepared back as it was, but in a state to prepare the next one with.
+ *   depth   NULL for a detector without
+ *   result  whole, of this version's size; map may be NULL */
+snarm_status sn_prepared_create(const snarm_detector *detector, sn_prepared *prepared);
+void sn_prepared_destroy(sn_prepared *prepared);
+snarm_status sn_inspect_prepare(const snarm_detector *detector, sn_prepared *prepared, const snarm_image *image,
+                                const snarm_depth *depth);
+snarm_status sn_inspect_prepared(const snarm_detector *detector, sn_prepared *prepared, const snarm_image *image,
+                                 snarm_result *result, float *map);
+
+/* The inspection's planes to its features. */
 snarm_status sn_inspect_features(const snarm_detector *detector, sn_inspection *inspection);
 /* Features of a tile to its patches' mean distances (inspection->patches) and, if nearest is not NULL, the places of their nearest bank
  * vectors (patches, neighbours). exclude and neighbours as below. */

@@ -3,6 +3,7 @@
 
 #include "core/clock.h"
 #include "core/memory.h"
+#include "core/threads.h"
 #include "image/preprocess.h"
 #include "snarm/map.h"
 
@@ -11,93 +12,6 @@
 
 static double milliseconds(void) {
     return 1e3 * sn_seconds();
-}
-
-static void destroy_inspection(void *pointer) {
-    sn_inspection *inspection = pointer;
-    if (inspection == NULL)
-        return;
-    sn_free(inspection->planes);
-    sn_free(inspection->relief);
-    sn_free(inspection->part);
-    sn_free(inspection->features);
-    sn_free(inspection->distances);
-    sn_free(inspection->patches);
-    sn_free(inspection->nearest);
-    sn_free(inspection->distance_map);
-    sn_free(inspection->distance_strip);
-    sn_free(inspection->tile_map);
-    sn_free(inspection->strip);
-    sn_free(inspection->map);
-    sn_free(inspection->inter);
-    sn_free(inspection->hybrid);
-    sn_free(inspection->logits);
-    sn_free(inspection->reference);
-    sn_free(inspection);
-}
-
-static snarm_status fill(sn_inspection *inspection, const snarm_detector *d) {
-    const size_t pixels = (size_t)d->shape.width * (size_t)d->shape.height;
-    const size_t width = (size_t)d->recipe.preprocess.width, canvas = width * (size_t)d->recipe.preprocess.height;
-    const size_t strip = width * (size_t)d->shape.height;
-    const size_t patches = (size_t)d->shape.grid_width * (size_t)d->shape.grid_height;
-    const size_t channels = (size_t)d->channels;
-    const bool many = sn_tiles_count(&d->tiles) > 1;
-    SN_TRY(sn_alloc(&inspection->planes, 3 * pixels, sizeof(float), "input"));
-    SN_TRY(sn_alloc(&inspection->features, patches, channels * sizeof(float), "features"));
-    if (d->recipe.depth) {
-        SN_TRY(sn_alloc(&inspection->relief, 3 * pixels, sizeof(float), "input"));
-        SN_TRY(sn_alloc(&inspection->part, patches, (size_t)d->shape.channels * sizeof(float), "features"));
-    }
-    SN_TRY(sn_alloc(&inspection->map, canvas, sizeof(float), "map"));
-    if (many) {
-        SN_TRY(sn_alloc(&inspection->tile_map, pixels, sizeof(float), "map of a tile"));
-        SN_TRY(sn_alloc(&inspection->strip, strip, sizeof(float), "map of a row of tiles"));
-    }
-    const size_t neighbours = (size_t)d->recipe.neighbours;
-    SN_TRY(sn_alloc(&inspection->distances, patches, neighbours * sizeof(float), "distances"));
-    SN_TRY(sn_alloc(&inspection->patches, patches, sizeof(float), "patch distances"));
-    if (d->scorer == NULL)
-        return SNARM_OK;
-    if (d->recipe.score_share < 1) {
-        SN_TRY(sn_alloc(&inspection->distance_map, canvas, sizeof(float), "map of distances"));
-        if (many)
-            SN_TRY(sn_alloc(&inspection->distance_strip, strip, sizeof(float), "map of a row of tiles"));
-    }
-    SN_TRY(sn_alloc(&inspection->nearest, patches, neighbours * sizeof(int32_t), "nearest bank vectors"));
-    SN_TRY(sn_alloc(&inspection->inter, patches, channels * sizeof(float), "residuals"));
-    SN_TRY(sn_alloc(&inspection->hybrid, patches, 2 * channels * sizeof(float), "hybrid residuals"));
-    SN_TRY(sn_alloc(&inspection->reference, patches, 1, "reference set"));
-    return sn_alloc(&inspection->logits, (size_t)d->logit_maps, patches * sizeof(float), "logits");
-}
-
-static snarm_status create_inspection(void **out, const void *owner) {
-    sn_inspection *inspection;
-    SN_TRY(sn_alloc_zeroed(&inspection, 1, sizeof *inspection, "inspection"));
-    snarm_status status = fill(inspection, owner);
-    if (status != SNARM_OK) {
-        destroy_inspection(inspection);
-        return status;
-    }
-    *out = inspection;
-    return SNARM_OK;
-}
-
-snarm_status sn_detector_ready(snarm_detector *detector) {
-    return sn_pool_create(&detector->states, create_inspection, destroy_inspection, detector);
-}
-
-snarm_status sn_inspect_load(const snarm_detector *d, sn_inspection *inspection, const snarm_image *image,
-                             const snarm_image *relief, size_t tile) {
-    const double began = milliseconds();
-    const size_t columns = (size_t)d->tiles.x.count;
-    const sn_window window = {sn_tile_start(&d->tiles.x, (int32_t)(tile % columns)),
-                              sn_tile_start(&d->tiles.y, (int32_t)(tile / columns)), d->shape.width, d->shape.height};
-    SN_TRY(sn_image_preprocess_window(image, &d->recipe.preprocess, &window, inspection->planes, NULL));
-    if (d->recipe.depth)
-        SN_TRY(sn_image_preprocess_window(relief, &d->recipe.preprocess, &window, inspection->relief, NULL));
-    inspection->preprocess_ms += milliseconds() - began;
-    return SNARM_OK;
 }
 
 snarm_status sn_inspect_features(const snarm_detector *detector, sn_inspection *inspection) {
@@ -144,6 +58,34 @@ static snarm_status fill_result(const snarm_detector *d, const snarm_image *imag
     return SNARM_OK;
 }
 
+/* Tile number tile of a picture, and with depth of its relief, to the network's inputs. */
+static snarm_status load_tile(const snarm_detector *d, const snarm_image *image, const snarm_image *relief, size_t tile,
+                              void *scratch, float *planes, float *relief_planes) {
+    const size_t columns = (size_t)d->tiles.x.count;
+    const sn_window window = {sn_tile_start(&d->tiles.x, (int32_t)(tile % columns)),
+                              sn_tile_start(&d->tiles.y, (int32_t)(tile / columns)), d->shape.width, d->shape.height};
+    SN_TRY(sn_image_preprocess_in(image, &d->recipe.preprocess, &window, scratch, planes, NULL));
+    if (d->recipe.depth)
+        SN_TRY(sn_image_preprocess_in(relief, &d->recipe.preprocess, &window, scratch, relief_planes, NULL));
+    return SNARM_OK;
+}
+
+snarm_status sn_inspect_prepare(const snarm_detector *d, sn_prepared *prepared, const snarm_image *image,
+                                const snarm_depth *depth) {
+    const double began = milliseconds();
+    if (d->recipe.depth)
+        SN_TRY(sn_detector_relief(d, depth, &prepared->relief));
+    if (sn_tiles_count(&d->tiles) == 1) {
+        snarm_status status =
+            load_tile(d, image, &prepared->relief, 0, prepared->scratch, prepared->planes, prepared->relief_planes);
+        snarm_image_release(&prepared->relief);
+        if (status != SNARM_OK)
+            return status;
+    }
+    prepared->milliseconds = milliseconds() - began;
+    return SNARM_OK;
+}
+
 typedef struct tile_source {
     const snarm_detector *detector;
     sn_inspection *inspection;
@@ -152,42 +94,82 @@ typedef struct tile_source {
 
 static snarm_status give_tile(void *user, size_t tile, const float **features) {
     const tile_source *source = user;
-    SN_TRY(sn_inspect_load(source->detector, source->inspection, source->image, source->relief, tile));
-    SN_TRY(sn_inspect_features(source->detector, source->inspection));
-    *features = source->inspection->features;
+    sn_inspection *inspection = source->inspection;
+    if (sn_tiles_count(&source->detector->tiles) > 1) {
+        const double began = milliseconds();
+        SN_TRY(load_tile(source->detector, source->image, source->relief, tile, inspection->scratch, inspection->planes,
+                         inspection->relief));
+        inspection->preprocess_ms += milliseconds() - began;
+    }
+    SN_TRY(sn_inspect_features(source->detector, inspection));
+    *features = inspection->features;
     return SNARM_OK;
 }
 
-static snarm_status inspect_with(const snarm_detector *d, sn_inspection *inspection, const snarm_image *image,
-                                 const snarm_depth *depth, snarm_result *result) {
-    inspection->preprocess_ms = inspection->backbone_ms = 0;
-    snarm_image relief = {0};
-    if (depth != NULL) {
-        const double began = milliseconds();
-        SN_TRY(sn_detector_relief(d, depth, &relief));
-        inspection->preprocess_ms = milliseconds() - began;
+static void swap(float **a, float **b) {
+    float *c = *a;
+    *a = *b, *b = c;
+}
+
+static snarm_status inspect_with(const snarm_detector *d, sn_inspection *inspection, sn_prepared *prepared,
+                                 const snarm_image *image, snarm_result *result, float *map) {
+    inspection->preprocess_ms = prepared->milliseconds;
+    inspection->backbone_ms = 0;
+    if (sn_tiles_count(&d->tiles) == 1) {
+        swap(&inspection->planes, &prepared->planes);
+        swap(&inspection->relief, &prepared->relief_planes);
     }
-    tile_source source = {d, inspection, image, &relief};
+    tile_source source = {d, inspection, image, &prepared->relief};
     snarm_status status = sn_inspect_map(d, inspection, give_tile, &source, -1, d->recipe.neighbours);
-    snarm_image_release(&relief);
-    return status == SNARM_OK ? fill_result(d, image, inspection, result) : status;
+    snarm_image_release(&prepared->relief);
+    SN_TRY(status);
+    SN_TRY(fill_result(d, image, inspection, result));
+    if (map != NULL)
+        memcpy(map, inspection->map,
+               (size_t)d->recipe.preprocess.width * (size_t)d->recipe.preprocess.height * sizeof *map);
+    return SNARM_OK;
+}
+
+snarm_status sn_inspect_prepared(const snarm_detector *d, sn_prepared *prepared, const snarm_image *image,
+                                 snarm_result *result, float *map) {
+    void *state;
+    snarm_status status = sn_pool_take(d->states, &state);
+    if (status != SNARM_OK) {
+        snarm_image_release(&prepared->relief);
+        return status;
+    }
+    status = inspect_with(d, state, prepared, image, result, map);
+    sn_pool_give(d->states, state);
+    return status;
+}
+
+static snarm_status inspect_pinned(const snarm_detector *detector, const snarm_image *image, const snarm_depth *depth,
+                                   snarm_result *result, float *map) {
+    void *state;
+    SN_TRY(sn_pool_take(detector->states, &state));
+    sn_inspection *inspection = state;
+    /* In the inspection's own memory. */
+    sn_prepared prepared = {
+        .planes = inspection->planes, .relief_planes = inspection->relief, .scratch = inspection->scratch};
+    snarm_status status = sn_inspect_prepare(detector, &prepared, image, depth);
+    if (status == SNARM_OK)
+        status = inspect_with(detector, inspection, &prepared, image, result, map);
+    sn_pool_give(detector->states, state);
+    return status;
 }
 
 static snarm_status inspect(const snarm_detector *detector, const snarm_image *image, const snarm_depth *depth,
                             snarm_result *result, float *map) {
     snarm_result filled = {.struct_size = sizeof filled};
     SN_TRY(sn_options_check(result->struct_size, sizeof filled, "snarm_result"));
-    void *state;
-    SN_TRY(sn_pool_take(detector->states, &state));
-    sn_inspection *inspection = state;
-    snarm_status status = inspect_with(detector, inspection, image, depth, &filled);
-    if (status == SNARM_OK) {
-        if (map != NULL)
-            memcpy(map, inspection->map, (size_t)detector->recipe.preprocess.width *
-                                             (size_t)detector->recipe.preprocess.height * sizeof *map);
+    sn_processors former;
+    if (detector->pin)
+        SN_TRY(sn_threads_pin(detector->threads, "snarm_detector_inspect", &former));
+    snarm_status status = inspect_pinned(detector, image, depth, &filled, map);
+    if (detector->pin)
+        sn_threads_unpin(detector->threads, &former);
+    if (status == SNARM_OK)
         sn_options_write(result, &filled, sizeof filled);
-    }
-    sn_pool_give(detector->states, state);
     return status;
 }
 

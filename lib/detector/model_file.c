@@ -279,6 +279,25 @@ static snarm_status read_detector(snarm_detector *d, const char *path, bool exac
     return sn_detector_ready(d);
 }
 
+static snarm_status check_options(const snarm_detector_options *options) {
+    if (options->exact != 0 && options->exact != 1)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_options: exact is %d, expected 0..1", (int)options->exact);
+    if (options->pin != 0 && options->pin != 1)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_options: pin is %d, expected 0..1", (int)options->pin);
+    if (options->precision < SNARM_PRECISION_AUTO || options->precision > SNARM_PRECISION_INT8)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_options: precision is %d, expected %d..%d", (int)options->precision,
+                        SNARM_PRECISION_AUTO, SNARM_PRECISION_INT8);
+    if (options->pin == 0)
+        return SNARM_OK;
+    sn_processors allowed;
+    SN_TRY(sn_processors_get(&allowed));
+    const int threads = sn_threads_resolve(options->threads);
+    if (threads > allowed.count)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_options: pin is 1 with %d threads, but only %d processors may be used",
+                        threads, allowed.count);
+    return SNARM_OK;
+}
+
 snarm_status snarm_detector_load(snarm_detector **out, const char *path, const snarm_detector_options *given) {
     if (out == NULL || path == NULL)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_load: %s is NULL", out == NULL ? "out" : "path");
@@ -286,14 +305,11 @@ snarm_status snarm_detector_load(snarm_detector **out, const char *path, const s
     snarm_detector_options options;
     snarm_detector_options_init(&options);
     SN_TRY(sn_options_read(&options, sizeof options, given, offsetof(snarm_detector_options, precision), "snarm_detector_options"));
-    if (options.exact != 0 && options.exact != 1)
-        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_options: exact is %d, expected 0..1", (int)options.exact);
-    if (options.precision < SNARM_PRECISION_AUTO || options.precision > SNARM_PRECISION_INT8)
-        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_options: precision is %d, expected %d..%d", (int)options.precision,
-                        SNARM_PRECISION_AUTO, SNARM_PRECISION_INT8);
+    SN_TRY(check_options(&options));
     snarm_detector *d;
     SN_TRY(sn_alloc_zeroed(&d, 1, sizeof *d, "detector"));
     d->threads = sn_threads_resolve(options.threads), d->precision = options.precision;
+    d->pin = options.pin == 1;
     snarm_status status = read_detector(d, path, options.exact == 1);
     if (status != SNARM_OK) {
         snarm_detector_destroy(d);

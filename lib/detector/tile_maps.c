@@ -3,8 +3,9 @@
 
 #include "bank/bank.h"
 #include "core/clock.h"
+#include "core/threads.h"
+#include "map/score.h"
 #include "residual/engine.h"
-#include "snarm/map.h"
 
 static double milliseconds(void) {
     return 1e3 * sn_seconds();
@@ -29,12 +30,11 @@ static void lay(const snarm_detector *d, const sn_inspection *inspection, size_t
 }
 
 /* The patches' distances as the tile's part of a map. */
-static snarm_status spread_distances(const snarm_detector *d, const sn_inspection *inspection, size_t tile, float *strip,
-                                     float *canvas) {
-    SN_TRY(snarm_map_from_patches(inspection->patches, d->shape.grid_width, d->shape.grid_height, d->shape.width,
-                                  d->shape.height, d->threads, room_of_tile(inspection, canvas)));
+static void spread_distances(const snarm_detector *d, const sn_inspection *inspection, size_t tile, float *strip, float *canvas) {
+    const int former = sn_threads_enter(d->threads);
+    sn_stretch_run(d->stretch, inspection->patches, room_of_tile(inspection, canvas));
+    sn_threads_leave(former);
     lay(d, inspection, tile, strip, canvas);
-    return SNARM_OK;
 }
 
 static snarm_status add_distances(const snarm_detector *d, sn_inspection *inspection, size_t tile, const float *features,
@@ -43,7 +43,7 @@ static snarm_status add_distances(const snarm_detector *d, sn_inspection *inspec
     SN_TRY(sn_inspect_match(d, inspection, features, exclude, neighbours, NULL));
     const double matched = milliseconds();
     inspection->match_ms += matched - began;
-    SN_TRY(spread_distances(d, inspection, tile, inspection->strip, inspection->map));
+    spread_distances(d, inspection, tile, inspection->strip, inspection->map);
     inspection->map_ms += milliseconds() - matched;
     return SNARM_OK;
 }
@@ -65,20 +65,23 @@ static snarm_status add_scorer(const snarm_detector *d, sn_inspection *inspectio
     inspection->scorer_ms += ended - began;
     began = ended;
     SN_TRY(snarm_scorer_add_prior(d->scorer, inspection->patches, inspection->logits));
-    SN_TRY(snarm_map_from_logits(inspection->logits, d->logit_maps, d->shape.grid_width, d->shape.grid_height,
-                                 d->shape.width, d->shape.height, d->threads,
-                                 room_of_tile(inspection, inspection->map)));
+    const int former = sn_threads_enter(d->threads);
+    sn_upsample_run(d->upsample, inspection->logits, inspection->map_scratch, room_of_tile(inspection, inspection->map));
+    sn_threads_leave(former);
     lay(d, inspection, tile, inspection->strip, inspection->map);
     if (inspection->distance_map != NULL)
-        SN_TRY(spread_distances(d, inspection, tile, inspection->distance_strip, inspection->distance_map));
+        spread_distances(d, inspection, tile, inspection->distance_strip, inspection->distance_map);
     inspection->map_ms += milliseconds() - began;
     return SNARM_OK;
 }
 
 /* Over the whole canvas: tile by tile, their borders would show. */
-static snarm_status smooth(const snarm_detector *d, float *canvas) {
-    return snarm_map_smooth(canvas, d->recipe.preprocess.width, d->recipe.preprocess.height, d->recipe.smoothing,
-                            d->threads);
+static void smooth(const snarm_detector *d, const sn_inspection *inspection, float *canvas) {
+    if (d->gaussian == NULL)
+        return;
+    const int former = sn_threads_enter(d->threads);
+    sn_gaussian_run(d->gaussian, inspection->map_scratch, canvas);
+    sn_threads_leave(former);
 }
 
 snarm_status sn_inspect_map(const snarm_detector *d, sn_inspection *inspection, sn_tile_features give, void *user,
@@ -94,9 +97,9 @@ snarm_status sn_inspect_map(const snarm_detector *d, sn_inspection *inspection, 
             SN_TRY(add_scorer(d, inspection, tile, features, exclude));
     }
     const double began = milliseconds();
-    SN_TRY(smooth(d, inspection->map));
+    smooth(d, inspection, inspection->map);
     if (inspection->distance_map != NULL)
-        SN_TRY(smooth(d, inspection->distance_map));
+        smooth(d, inspection, inspection->distance_map);
     inspection->map_ms += milliseconds() - began;
     return SNARM_OK;
 }
@@ -104,8 +107,8 @@ snarm_status sn_inspect_map(const snarm_detector *d, sn_inspection *inspection, 
 snarm_status sn_inspect_scores(const snarm_detector *d, const sn_inspection *inspection, sn_scores *scores) {
     const int32_t width = d->recipe.preprocess.width, height = d->recipe.preprocess.height;
     scores->distance = 0;
-    SN_TRY(snarm_map_score(inspection->map, width, height, &scores->map, NULL, NULL));
+    SN_TRY(sn_map_score(inspection->map, width, height, inspection->score_scratch, &scores->map, NULL, NULL));
     if (inspection->distance_map == NULL)
         return SNARM_OK;
-    return snarm_map_score(inspection->distance_map, width, height, &scores->distance, NULL, NULL);
+    return sn_map_score(inspection->distance_map, width, height, inspection->score_scratch, &scores->distance, NULL, NULL);
 }

@@ -10,8 +10,7 @@
 static snarm_status renew(snarm_detector *d, void **inspection) {
     sn_pool_give(d->states, *inspection);
     *inspection = NULL;
-    sn_pool_destroy(d->states);
-    d->states = NULL;
+    sn_detector_unready(d);
     SN_TRY(sn_detector_ready(d));
     return sn_pool_take(d->states, inspection);
 }

@@ -51,8 +51,8 @@ static void interleave(uint8_t *restrict rgb, const uint8_t *red, const uint8_t 
     }
 }
 
-static snarm_status run(const snarm_image *image, const snarm_preprocess *how, const sn_window *window, float *planes,
-                        uint8_t *rgb) {
+static void run(const snarm_image *image, const snarm_preprocess *how, const sn_window *window, void *scratch, float *planes,
+                uint8_t *rgb) {
     float factor[3], shift[3];
     for (int c = 0; c < 3; c++) {
         factor[c] = (float)(1.0 / (255.0 * (double)how->std[c]));
@@ -60,38 +60,53 @@ static snarm_status run(const snarm_image *image, const snarm_preprocess *how, c
     }
     const int32_t width = window->width, left = (how->resize_width - how->width) / 2 + window->left,
                   top = (how->resize_height - how->height) / 2 + window->top;
-    uint8_t *row;
-    SN_TRY(sn_alloc(&row, (size_t)width, 3, "snarm_image_preprocess"));
     sn_resizer resizer;
-    snarm_status status = sn_resizer_create(&resizer, image, how->resize_width, how->resize_height, left, top,
-                                            width, "snarm_image_preprocess");
-    if (status == SNARM_OK) {
-        size_t plane = (size_t)width * (size_t)window->height;
-        const uint8_t *channels[3]; /* a grey picture's only one serves three times */
-        for (int c = 0; c < 3; c++)
-            channels[c] = row + (resizer.channels == 3 ? c * width : 0);
-        for (int32_t y = 0; y < window->height; y++, planes += width) {
-            sn_resizer_row(&resizer, y, row);
-            for (size_t c = 0; c < 3; c++)
-                normalise(planes + c * plane, channels[c], width, factor[c], shift[c]);
-            if (rgb != NULL)
-                interleave(rgb + (size_t)y * 3 * (size_t)width, channels[0], channels[1], channels[2], width);
-        }
-        sn_resizer_free(&resizer);
+    sn_resizer_create_in(&resizer, scratch, image, how->resize_width, how->resize_height, left, top, width);
+    uint8_t *row = (uint8_t *)scratch + sn_resizer_scratch(width);
+    size_t plane = (size_t)width * (size_t)window->height;
+    const uint8_t *channels[3]; /* a grey picture's only one serves three times */
+    for (int c = 0; c < 3; c++)
+        channels[c] = row + (resizer.channels == 3 ? c * width : 0);
+    for (int32_t y = 0; y < window->height; y++, planes += width) {
+        sn_resizer_row(&resizer, y, row);
+        for (size_t c = 0; c < 3; c++)
+            normalise(planes + c * plane, channels[c], width, factor[c], shift[c]);
+        if (rgb != NULL)
+            interleave(rgb + (size_t)y * 3 * (size_t)width, channels[0], channels[1], channels[2], width);
     }
-    sn_free(row);
-    return status;
+    sn_resizer_free(&resizer);
 }
 
-snarm_status sn_image_preprocess_window(const snarm_image *image, const snarm_preprocess *how, const sn_window *window,
-                                        float *planes, uint8_t *rgb) {
+size_t sn_image_preprocess_scratch(int32_t width) {
+    return sn_resizer_scratch(width) + 3 * (size_t)width;
+}
+
+static snarm_status check(const snarm_image *image, const snarm_preprocess *how, const float *planes) {
     SN_TRY(sn_image_check(image, "snarm_image_preprocess"));
     if (how == NULL || planes == NULL)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_image_preprocess: %s is NULL",
                         how == NULL ? "how" : "planes");
-    SN_TRY(check_preprocess(how));
+    return check_preprocess(how);
+}
+
+snarm_status sn_image_preprocess_in(const snarm_image *image, const snarm_preprocess *how, const sn_window *window, void *scratch,
+                                    float *planes, uint8_t *rgb) {
+    SN_TRY(check(image, how, planes));
+    run(image, how, window, scratch, planes, rgb);
+    return SNARM_OK;
+}
+
+snarm_status sn_image_preprocess_window(const snarm_image *image, const snarm_preprocess *how, const sn_window *window,
+                                        float *planes, uint8_t *rgb) {
+    SN_TRY(check(image, how, planes));
     const sn_window whole = {0, 0, how->width, how->height};
-    return run(image, how, window != NULL ? window : &whole, planes, rgb);
+    if (window == NULL)
+        window = &whole;
+    void *scratch;
+    SN_TRY(sn_alloc(&scratch, sn_image_preprocess_scratch(window->width), 1, "snarm_image_preprocess"));
+    run(image, how, window, scratch, planes, rgb);
+    sn_free(scratch);
+    return SNARM_OK;
 }
 
 snarm_status snarm_image_preprocess(const snarm_image *image, const snarm_preprocess *how, float *planes,

@@ -14,5 +14,9 @@ typedef struct sn_window {
  *   rgb     height * width * 3 bytes of it, or NULL */
 snarm_status sn_image_preprocess_window(const snarm_image *image, const snarm_preprocess *how, const sn_window *window,
                                         float *planes, uint8_t *rgb);
+/* The same without allocating, in scratch memory of so many bytes for the window's width, aligned as malloc's. */
+size_t sn_image_preprocess_scratch(int32_t width);
+snarm_status sn_image_preprocess_in(const snarm_image *image, const snarm_preprocess *how, const sn_window *window, void *scratch,
+                                    float *planes, uint8_t *rgb);
 
 #endif

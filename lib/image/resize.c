@@ -38,9 +38,12 @@ static void fill_columns(sn_resizer *resizer, int32_t target_width, int32_t left
     }
 }
 
-snarm_status sn_resizer_create(sn_resizer *resizer, const snarm_image *image, int32_t target_width,
-                               int32_t target_height, int32_t left, int32_t top, int32_t width,
-                               const char *name) {
+size_t sn_resizer_scratch(int32_t width) {
+    return (size_t)width * (sizeof(int32_t) + 2 * sizeof(int16_t) + 2 * 3 * sizeof(int16_t));
+}
+
+void sn_resizer_create_in(sn_resizer *resizer, void *scratch, const snarm_image *image, int32_t target_width,
+                          int32_t target_height, int32_t left, int32_t top, int32_t width) {
     *resizer = (sn_resizer){
         .image = image,
         .channels = image->format == SNARM_GREY8 ? 1 : 3,
@@ -49,20 +52,26 @@ snarm_status sn_resizer_create(sn_resizer *resizer, const snarm_image *image, in
         .scale_y = scale_of(image->height, target_height),
         .next = image->width > 1 ? sn_image_pixel_bytes(image->format) : 0,
         .row_of = {-1, -1},
+        .offset = scratch,
     };
-    /* One block for all, freed through its first part. */
-    size_t columns = (size_t)width, samples = columns * (size_t)resizer->channels;
-    size_t bytes = columns * (sizeof(int32_t) + 2 * sizeof(int16_t)) + 2 * samples * sizeof(int16_t);
-    SN_TRY(sn_alloc(&resizer->offset, bytes, 1, name));
-    resizer->weights = (int16_t *)(resizer->offset + columns);
-    resizer->rows[0] = resizer->weights + 2 * columns;
-    resizer->rows[1] = resizer->rows[0] + samples;
+    resizer->weights = (int16_t *)(resizer->offset + width);
+    resizer->rows[0] = resizer->weights + 2 * (size_t)width;
+    resizer->rows[1] = resizer->rows[0] + (size_t)width * (size_t)resizer->channels;
     fill_columns(resizer, target_width, left);
+}
+
+snarm_status sn_resizer_create(sn_resizer *resizer, const snarm_image *image, int32_t target_width,
+                               int32_t target_height, int32_t left, int32_t top, int32_t width,
+                               const char *name) {
+    void *block;
+    SN_TRY(sn_alloc(&block, sn_resizer_scratch(width), 1, name));
+    sn_resizer_create_in(resizer, block, image, target_width, target_height, left, top, width);
+    resizer->block = block;
     return SNARM_OK;
 }
 
 void sn_resizer_free(sn_resizer *resizer) {
-    sn_free(resizer->offset);
+    sn_free(resizer->block);
     memset(resizer, 0, sizeof *resizer);
 }
 

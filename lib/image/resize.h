@@ -18,6 +18,7 @@ typedef struct sn_resizer {
     int32_t top;       /* of the window, in the resized picture */
     double scale_y;    /* source rows a target row */
     ptrdiff_t next;    /* bytes from a source pixel to its right neighbour; 0 if there is only one column */
+    void *block;       /* the memory of what follows, if it is the resizer's; else NULL */
     int32_t *offset;   /* width: bytes from a source row's start to the left of the two pixels that count */
     int16_t *weights;  /* 2 * width: of the left and of the right pixel */
     int16_t *rows[2];  /* channels * width each: source rows resized along x, planar */
@@ -30,6 +31,10 @@ typedef struct sn_resizer {
 snarm_status sn_resizer_create(sn_resizer *resizer, const snarm_image *image, int32_t target_width,
                                int32_t target_height, int32_t left, int32_t top, int32_t width,
                                const char *name);
+/* The same in the caller's memory, of sn_resizer_scratch bytes for the window's width and aligned as malloc's; nothing is to be freed. */
+size_t sn_resizer_scratch(int32_t width);
+void sn_resizer_create_in(sn_resizer *resizer, void *scratch, const snarm_image *image, int32_t target_width,
+                          int32_t target_height, int32_t left, int32_t top, int32_t width);
 
 /* Row y of the window, 0 at its top, planar: channels * width bytes. Fastest with rising y. */
 void sn_resizer_row(sn_resizer *resizer, int32_t y, uint8_t *planes);

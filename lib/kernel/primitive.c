@@ -3,12 +3,28 @@
 #include "core/memory.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
+
+/* What a stream keeps of the runs of one primitive: a memory object for each argument. */
+typedef struct binding {
+    uint64_t id; /* the primitive's; 0: an empty place */
+    int count;
+    const_dnnl_memory_desc_t descs[SN_ARGUMENTS_MAX];
+    const void *data[SN_ARGUMENTS_MAX]; /* what each memory object points to */
+    dnnl_exec_arg_t bound[SN_ARGUMENTS_MAX];
+} binding;
+
+/* A table as large as its power of two, at most half full: the ids of a handle's primitives follow each other, so that most lie where
+ * they belong. */
+enum { BINDINGS_FIRST = 32, BINDINGS_MOST = 1 << 12 };
 
 struct sn_stream {
     dnnl_stream_t stream;
     void *scratchpad;
     size_t scratchpad_bytes;
+    binding *bindings;
+    size_t binding_count, binding_capacity;
     sn_stream **members; /* for operations whose threads work apart */
     size_t member_count;
 };
@@ -53,9 +69,23 @@ snarm_status sn_stream_create(sn_stream **out) {
     return SNARM_OK;
 }
 
+static void unbind(binding *b) {
+    for (int i = 0; i < b->count; i++)
+        dnnl_memory_destroy(b->bound[i].memory);
+    memset(b, 0, sizeof *b);
+}
+
+static void unbind_all(sn_stream *stream) {
+    for (size_t i = 0; i < stream->binding_capacity; i++)
+        unbind(&stream->bindings[i]);
+    stream->binding_count = 0;
+}
+
 void sn_stream_destroy(sn_stream *stream) {
     if (stream == NULL)
         return;
+    unbind_all(stream);
+    sn_free(stream->bindings);
     for (size_t i = 0; i < stream->member_count; i++)
         sn_stream_destroy(stream->members[i]);
     sn_free(stream->members);
@@ -92,8 +122,11 @@ snarm_status sn_attributes(dnnl_primitive_attr_t *out, dnnl_post_ops_t post_ops)
     return sn_dnnl_error(status, "dnnl_primitive_attr_set");
 }
 
+static atomic_uint_fast64_t last_id;
+
 snarm_status sn_primitive_init(sn_primitive *primitive, dnnl_primitive_desc_t desc) {
     memset(primitive, 0, sizeof *primitive);
+    primitive->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
     primitive->desc = desc;
     primitive->src = dnnl_primitive_desc_query_md(desc, dnnl_query_src_md, 0);
     primitive->weights = dnnl_primitive_desc_query_md(desc, dnnl_query_weights_md, 0);
@@ -122,22 +155,83 @@ void sn_primitive_destroy(sn_primitive *primitive) {
     memset(primitive, 0, sizeof *primitive);
 }
 
-static snarm_status execute(const sn_primitive *primitive, dnnl_engine_t engine, sn_stream *stream,
-                            const sn_argument *arguments, int count, dnnl_exec_arg_t *bound, int *bound_count) {
-    for (int i = 0; i < count; i++) {
-        dnnl_memory_t memory;
-        SN_DNNL(dnnl_memory_create(&memory, arguments[i].desc, engine, (void *)(uintptr_t)arguments[i].data));
-        bound[(*bound_count)++] = (dnnl_exec_arg_t){arguments[i].index, memory};
+/* The place of a primitive in the table, or the empty one where it would go. */
+static binding *place_of(const sn_stream *stream, uint64_t id) {
+    size_t at = (size_t)id & (stream->binding_capacity - 1);
+    while (stream->bindings[at].id != 0 && stream->bindings[at].id != id)
+        at = (at + 1) & (stream->binding_capacity - 1);
+    return &stream->bindings[at];
+}
+
+/* Makes room for one more. */
+static snarm_status grow_bindings(sn_stream *stream) {
+    /* Only primitives that were destroyed, while the stream lived on, can make so many. */
+    if (stream->binding_count >= BINDINGS_MOST) {
+        unbind_all(stream);
+        return SNARM_OK;
     }
-    SN_DNNL(dnnl_primitive_execute(primitive->primitive, stream->stream, *bound_count, bound));
-    SN_DNNL(dnnl_stream_wait(stream->stream));
+    const size_t old_capacity = stream->binding_capacity;
+    binding *old = stream->bindings, *grown;
+    const size_t capacity = old_capacity == 0 ? BINDINGS_FIRST : 2 * old_capacity;
+    SN_TRY(sn_alloc_zeroed(&grown, capacity, sizeof *grown, "operations of a stream"));
+    stream->bindings = grown;
+    stream->binding_capacity = capacity;
+    for (size_t i = 0; i < old_capacity; i++)
+        if (old[i].id != 0)
+            *place_of(stream, old[i].id) = old[i];
+    sn_free(old);
+    return SNARM_OK;
+}
+
+static bool fits(const binding *b, const sn_argument *arguments, int count) {
+    if (b->count != count)
+        return false;
+    for (int i = 0; i < count; i++)
+        if (b->descs[i] != arguments[i].desc || b->bound[i].arg != arguments[i].index)
+            return false;
+    return true;
+}
+
+static snarm_status fill_binding(binding *b, const sn_argument *arguments, int count) {
+    dnnl_engine_t engine;
+    SN_TRY(sn_engine(&engine));
+    while (b->count < count) {
+        const sn_argument *argument = &arguments[b->count];
+        dnnl_memory_t memory;
+        SN_DNNL(dnnl_memory_create(&memory, argument->desc, engine, (void *)(uintptr_t)argument->data));
+        b->descs[b->count] = argument->desc;
+        b->data[b->count] = argument->data;
+        b->bound[b->count++] = (dnnl_exec_arg_t){argument->index, memory};
+    }
+    return SNARM_OK;
+}
+
+/* The primitive's memory objects, with the addresses of these arguments. */
+static snarm_status bind(binding **out, const sn_primitive *primitive, sn_stream *stream, const sn_argument *arguments,
+                         int count) {
+    if (2 * stream->binding_count >= stream->binding_capacity)
+        SN_TRY(grow_bindings(stream));
+    binding *b = *out = place_of(stream, primitive->id);
+    if (b->id == 0) {
+        b->id = primitive->id;
+        stream->binding_count++;
+    }
+    if (!fits(b, arguments, count)) {
+        unbind(b);
+        b->id = primitive->id; /* also where it is not filled whole: its place stays taken, the next run fills it */
+        return fill_binding(b, arguments, count);
+    }
+    for (int i = 0; i < count; i++) {
+        if (b->data[i] == arguments[i].data)
+            continue;
+        SN_DNNL(dnnl_memory_set_data_handle(b->bound[i].memory, (void *)(uintptr_t)arguments[i].data));
+        b->data[i] = arguments[i].data;
+    }
     return SNARM_OK;
 }
 
 snarm_status sn_primitive_run(const sn_primitive *primitive, sn_stream *stream, const sn_argument *arguments,
                               int count) {
-    dnnl_engine_t engine;
-    SN_TRY(sn_engine(&engine));
     sn_argument all[SN_ARGUMENTS_MAX];
     memcpy(all, arguments, (size_t)count * sizeof *arguments);
     if (primitive->scratchpad_bytes > 0) {
@@ -147,12 +241,11 @@ snarm_status sn_primitive_run(const sn_primitive *primitive, sn_stream *stream, 
         }
         all[count++] = (sn_argument){DNNL_ARG_SCRATCHPAD, primitive->scratchpad, stream->scratchpad};
     }
-    dnnl_exec_arg_t bound[SN_ARGUMENTS_MAX];
-    int bound_count = 0;
-    snarm_status status = execute(primitive, engine, stream, all, count, bound, &bound_count);
-    for (int i = 0; i < bound_count; i++)
-        dnnl_memory_destroy(bound[i].memory);
-    return status;
+    binding *bound;
+    SN_TRY(bind(&bound, primitive, stream, all, count));
+    SN_DNNL(dnnl_primitive_execute(primitive->primitive, stream->stream, count, bound->bound));
+    SN_DNNL(dnnl_stream_wait(stream->stream));
+    return SNARM_OK;
 }
 
 static snarm_status reorder_with(dnnl_primitive_attr_t attributes, const_dnnl_memory_desc_t src_desc, const void *src,

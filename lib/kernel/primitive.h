@@ -6,6 +6,7 @@
 #include "kernel/type.h"
 
 #include <dnnl.h>
+#include <stdint.h>
 
 /* Turns a failed oneDNN call into an error that names it. */
 #define SN_DNNL(call)                                                                                                  \
@@ -22,6 +23,7 @@ snarm_status sn_engine(dnnl_engine_t *engine);
 /* An operation of oneDNN with the descriptors of its arguments. Zero it before init; destroy is harmless on zero. */
 typedef struct sn_primitive {
     dnnl_primitive_t primitive;
+    uint64_t id; /* no other primitive of the process ever has it: streams keep what they bind to a primitive under it */
     dnnl_primitive_desc_t desc; /* owns the descriptors below */
     const_dnnl_memory_desc_t src, weights, bias, dst;
     const_dnnl_memory_desc_t scratchpad;
@@ -48,7 +50,9 @@ typedef struct sn_argument {
 
 enum { SN_ARGUMENTS_MAX = 8 };
 
-/* Runs and waits. At most SN_ARGUMENTS_MAX - 1 arguments. */
+/* Runs and waits. At most SN_ARGUMENTS_MAX - 1 arguments. A stream keeps oneDNN's memory objects of the first run of a primitive and
+ * gives them the addresses of the later ones: so descriptors live as long as the primitive, and a run with the same indices and
+ * descriptors as the one before, in the same order, makes nothing new. */
 snarm_status sn_primitive_run(const sn_primitive *primitive, sn_stream *stream, const sn_argument *arguments, int count);
 
 /* Copies src to dst, changing the layout (and type). */

@@ -8,8 +8,8 @@
 #include <stddef.h>
 
 /* Operations (sn_gemm, sn_conv, ...) are immutable once created and may run on any number of streams at once; a
- * stream runs one operation at a time. It grows its scratch memory to the largest need it has met, so that a handle
- * that keeps its streams allocates nothing more after the first image. */
+ * stream runs one operation at a time. It grows its scratch memory to the largest need it has met and keeps oneDNN's objects
+ * for the operations that it ran, so that a handle that keeps its streams allocates nothing more after the first image. */
 typedef struct sn_stream sn_stream;
 
 snarm_status sn_stream_create(sn_stream **out);

@@ -1,5 +1,6 @@
 #include "core/memory.h"
 #include "map/axis.h"
+#include "map/score.h"
 #include "snarm/map.h"
 
 #include <math.h>
@@ -49,6 +50,24 @@ static void search(const float *map, size_t width, size_t height, double *sums, 
     best->x += window_width / 2, best->y += window_height / 2;
 }
 
+size_t sn_map_score_scratch(int32_t width) {
+    return (size_t)width / 2 + 1;
+}
+
+snarm_status sn_map_score(const float *map, int32_t width, int32_t height, double *scratch, float *score, int32_t *x, int32_t *y) {
+    best_window best = {-INFINITY, 0, 0};
+    search(map, (size_t)width, (size_t)height, scratch, &best);
+    if (!isfinite(best.sum))
+        return sn_error(SNARM_ERROR_ARGUMENT,
+                        "snarm_map_score: the sum of a window of the map is %g, a finite number expected", best.sum);
+    *score = (float)best.sum;
+    if (x != NULL)
+        *x = (int32_t)best.x;
+    if (y != NULL)
+        *y = (int32_t)best.y;
+    return SNARM_OK;
+}
+
 snarm_status snarm_map_score(const float *map, int32_t width, int32_t height, float *score, int32_t *x,
                              int32_t *y) {
     static const char function[] = "snarm_map_score";
@@ -56,18 +75,8 @@ snarm_status snarm_map_score(const float *map, int32_t width, int32_t height, fl
         return sn_error(SNARM_ERROR_ARGUMENT, "%s: %s is NULL", function, map == NULL ? "map" : "score");
     SN_TRY(sn_check_sides(function, "the map", width, height));
     double *sums;
-    SN_TRY(sn_alloc(&sums, (size_t)width / 2 + 1, sizeof *sums, "score"));
-    best_window best = {-INFINITY, 0, 0};
-    search(map, (size_t)width, (size_t)height, sums, &best);
+    SN_TRY(sn_alloc(&sums, sn_map_score_scratch(width), sizeof *sums, "score"));
+    snarm_status status = sn_map_score(map, width, height, sums, score, x, y);
     sn_free(sums);
-    if (!isfinite(best.sum))
-        return sn_error(SNARM_ERROR_ARGUMENT,
-                        "%s: the sum of a window of the map is %g, a finite number expected", function,
-                        best.sum);
-    *score = (float)best.sum;
-    if (x != NULL)
-        *x = (int32_t)best.x;
-    if (y != NULL)
-        *y = (int32_t)best.y;
-    return SNARM_OK;
+    return status;
 }

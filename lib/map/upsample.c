@@ -115,44 +115,73 @@ snarm_status snarm_map_from_logits(const float *logits, int32_t maps, int32_t gr
     return status;
 }
 
-typedef struct resize_work {
-    const float *src;
-    size_t src_width, width;
-    const sn_axis *x, *y;
-    float *dst;
-} resize_work;
+struct sn_stretch {
+    size_t src_width, width, height;
+    sn_axis x, y;
+};
 
-static void resize_rows(void *context, size_t begin, size_t end, int thread) {
+snarm_status sn_stretch_create(sn_stretch **out, int32_t src_width, int32_t src_height, int32_t width, int32_t height) {
+    *out = NULL;
+    sn_stretch *stretch;
+    SN_TRY(sn_alloc_zeroed(&stretch, 1, sizeof *stretch, "map"));
+    stretch->src_width = (size_t)src_width, stretch->width = (size_t)width, stretch->height = (size_t)height;
+    snarm_status status = sn_axis_create(&stretch->x, src_width, width, SN_ALIGN_HALF_PIXEL);
+    if (status == SNARM_OK)
+        status = sn_axis_create(&stretch->y, src_height, height, SN_ALIGN_HALF_PIXEL);
+    if (status != SNARM_OK) {
+        sn_stretch_destroy(stretch);
+        return status;
+    }
+    *out = stretch;
+    return SNARM_OK;
+}
+
+void sn_stretch_destroy(sn_stretch *stretch) {
+    if (stretch == NULL)
+        return;
+    sn_axis_destroy(&stretch->x);
+    sn_axis_destroy(&stretch->y);
+    sn_free(stretch);
+}
+
+typedef struct stretch_work {
+    const sn_stretch *stretch;
+    const float *src;
+    float *dst;
+} stretch_work;
+
+static void stretch_rows(void *context, size_t begin, size_t end, int thread) {
     (void)thread;
-    const resize_work *work = context;
+    const stretch_work *work = context;
+    const sn_stretch *s = work->stretch;
     for (size_t y = begin; y < end; y++) {
-        const float *upper = work->src + (size_t)work->y->lower[y] * work->src_width;
-        const float *lower = work->src + (size_t)work->y->upper[y] * work->src_width;
-        const float weight = work->y->weight[y];
-        float *row = work->dst + y * work->width;
-        for (size_t i = 0; i < work->width; i++) {
-            const int32_t left = work->x->lower[i], right = work->x->upper[i];
-            float a = upper[left] + work->x->weight[i] * (upper[right] - upper[left]);
-            float b = lower[left] + work->x->weight[i] * (lower[right] - lower[left]);
+        const float *upper = work->src + (size_t)s->y.lower[y] * s->src_width;
+        const float *lower = work->src + (size_t)s->y.upper[y] * s->src_width;
+        const float weight = s->y.weight[y];
+        float *row = work->dst + y * s->width;
+        for (size_t i = 0; i < s->width; i++) {
+            const int32_t left = s->x.lower[i], right = s->x.upper[i];
+            float a = upper[left] + s->x.weight[i] * (upper[right] - upper[left]);
+            float b = lower[left] + s->x.weight[i] * (lower[right] - lower[left]);
             row[i] = a + weight * (b - a);
         }
     }
 }
 
+void sn_stretch_run(const sn_stretch *stretch, const float *src, float *dst) {
+    stretch_work work = {stretch, src, dst};
+    sn_parallel(stretch->height, 4, stretch_rows, &work);
+}
+
 static snarm_status resize(const float *src, int32_t src_width, int32_t src_height, float *dst, int32_t width,
                            int32_t height, int32_t threads) {
-    sn_axis x, y = {NULL, NULL, NULL};
-    SN_TRY(sn_axis_create(&x, src_width, width, SN_ALIGN_HALF_PIXEL));
-    snarm_status status = sn_axis_create(&y, src_height, height, SN_ALIGN_HALF_PIXEL);
-    if (status == SNARM_OK) {
-        resize_work work = {src, (size_t)src_width, (size_t)width, &x, &y, dst};
-        int former = sn_threads_enter(sn_threads_resolve(threads));
-        sn_parallel((size_t)height, 4, resize_rows, &work);
-        sn_threads_leave(former);
-    }
-    sn_axis_destroy(&x);
-    sn_axis_destroy(&y);
-    return status;
+    sn_stretch *stretch;
+    SN_TRY(sn_stretch_create(&stretch, src_width, src_height, width, height));
+    int former = sn_threads_enter(sn_threads_resolve(threads));
+    sn_stretch_run(stretch, src, dst);
+    sn_threads_leave(former);
+    sn_stretch_destroy(stretch);
+    return SNARM_OK;
 }
 
 snarm_status snarm_map_from_patches(const float *patches, int32_t grid_width, int32_t grid_height,

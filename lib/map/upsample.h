@@ -18,4 +18,11 @@ size_t sn_upsample_scratch(const sn_upsample *upsample);
 /* Split over the threads entered. */
 void sn_upsample_run(const sn_upsample *upsample, const float *logits, float *scratch, float *map);
 
+/* Immutable: values of any kind from one size to another, bilinear with half-pixel centres. */
+typedef struct sn_stretch sn_stretch;
+snarm_status sn_stretch_create(sn_stretch **out, int32_t src_width, int32_t src_height, int32_t width, int32_t height);
+void sn_stretch_destroy(sn_stretch *stretch);
+/* Split over the threads entered. src and dst must not overlap. */
+void sn_stretch_run(const sn_stretch *stretch, const float *src, float *dst);
+
 #endif

@@ -97,6 +97,18 @@ static snarm_status pixel_metrics_options(void *s) {
     snarm_pixel_metrics_destroy(out);
     return status;
 }
+static snarm_status give_no_picture(void *user, size_t index, snarm_image *image, snarm_depth *depth) {
+    (void)user, (void)index, (void)image, (void)depth;
+    return SNARM_OK;
+}
+static snarm_status take_no_item(void *user, const snarm_pipeline_item *item) {
+    (void)user, (void)item;
+    return SNARM_ERROR_INTERNAL;
+}
+static snarm_status pipeline_options(void *s) {
+    const snarm_pipeline_source source = {give_no_picture, NULL, NULL};
+    return snarm_pipeline_run(detector, &source, take_no_item, NULL, s);
+}
 static snarm_status relief_options(void *s) {
     float points[] = {0, 0, 1, 1, 0, 1, 0, 1, 1, 1, 1, 1};
     const snarm_depth depth = {points, 2, 2};
@@ -163,7 +175,7 @@ static const probe probes[] = {
     READ(backbone_options), READ(bank_options),          READ(coreset_options), READ(dataset_options),  READ(detector_options),
     READ(fit_options),      READ(heatmap_options),       READ(image_options),   READ(report_options),   READ(report_sample),
     READ(residual_options), READ(pixel_metrics_options), READ(scorer_options),  READ(train_options),    READ(relief_options), FILLED(backbone_info),
-    FILLED(detector_info),  FILLED(bank_search_info),    FILLED(scorer_info),   FILLED(result),
+    FILLED(detector_info),  FILLED(bank_search_info),    FILLED(scorer_info),   FILLED(result),           READ(pipeline_options),
 };
 
 static const probe *find(const char *name) {

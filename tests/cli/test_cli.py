@@ -369,6 +369,35 @@ class Inspect(CommandCase):
         first.pop("ms"), second.pop("ms")
         self.assertEqual(first, second)
 
+    def test_workers(self):
+        """The same lines in the same order, whatever runs beside what; each worker on the same one thread."""
+        with open(self.path("broken.png"), "wb") as file:
+            file.write(b"no picture")
+        arguments = "--threads=1", "--heatmaps", Shared.test, self.path("broken.png"), Shared.odd, self.path("missing.png")
+        lines, maps = [], []
+        for extra in [], ["--workers=2"], ["--workers=4"], ["--workers=1", "--pin"]:
+            folder = self.path("maps" + "".join(extra))
+            code, output, errors = self.inspect("--format=json", *extra, *arguments[:2], folder, *arguments[2:])
+            self.assertEqual(code, 3, errors)
+            self.assertIn("broken.png", errors)
+            found = [json.loads(line) for line in output.splitlines()]
+            for line in found:
+                self.assertTrue(line.pop("ms") is None if line["error"] else line.pop("ms") > 0)
+            lines.append(found)
+            names = sorted(os.path.join(where, name) for where, _, files in os.walk(folder) for name in files)
+            maps.append([open(name, "rb").read() for name in names])
+        self.assertGreater(len(lines[0]), 5)
+        self.assertEqual(sum(line["error"] is not None for line in lines[0]), 2)
+        for other in lines[1:]:
+            self.assertEqual(other, lines[0])
+        self.assertEqual(len(maps[0]), len(lines[0]) - 2)
+        for other in maps[1:]:
+            self.assertEqual(other, maps[0])
+        self.assert_fails(2, ["--workers is '0'"], "inspect", "--model", Shared.model, "--workers=0", Shared.odd)
+        self.assert_fails(2, ["--workers is given with --watch"], "inspect", "--model", Shared.model, "--workers=2", "--watch", Shared.test)
+        if len(os.sched_getaffinity(0)) < 64:
+            self.assert_fails(3, ["pin is 1 with 64 threads"], "inspect", "--quiet", "--model", Shared.model, "--threads=64", "--pin", Shared.odd)
+
     def test_text(self):
         code, output, errors = self.inspect("--quiet", Shared.good, Shared.odd)
         self.assertEqual((code, errors), (0, ""))
@@ -545,6 +574,18 @@ class Measure(CommandCase):
             self.assertGreater(result["pixel_auroc"], 0.9)
             self.assertGreater(result["aupro"], 0.8)
 
+    def test_eval_with_workers(self):
+        results = []
+        for extra in [], ["--workers=3", "--pin"] if len(os.sched_getaffinity(0)) >= 3 else ["--workers=3"]:
+            self.run_well("eval", "--quiet", "--threads=1", *extra, "--model", Shared.model, "--dataset", Shared.path("parts"),
+                          "--category", "washer", "--json", self.path("e.json"))
+            with open(self.path("e.json"), encoding="utf-8") as file:
+                result = json.load(file)
+            self.assertGreater(result["seconds_per_image"], 0)
+            self.assertGreater(result["seconds_per_image_with_reading"], 0)
+            results.append((result["categories"], result["mean"]))
+        self.assertEqual(results[0], results[1])
+
     def test_eval_variants(self):
         code, output, errors = run(
             *self.eval("--json", "-", "--quiet", "--category", "washer", "--layout", "mvtec")
@@ -651,7 +692,8 @@ class Measure(CommandCase):
             list(result["stages_ms"]), ["preprocess", "backbone", "match", "scorer", "map", "total"]
         )
         for name, stage in result["stages_ms"].items():
-            self.assertTrue(0 <= stage["minimum"] <= stage["median"] <= stage["p99"], name)
+            self.assertTrue(0 <= stage["minimum"] <= stage["median"] <= stage["p99"] <= stage["maximum"], name)
+            self.assertEqual(stage["p99"], stage["maximum"])  # of so few runs
             self.assertIn("\n" + name, output)
         self.assertEqual(
             (result["runs"], result["machine"]["threads"], result["image"]["file"]), (3, 1, None)
@@ -661,6 +703,14 @@ class Measure(CommandCase):
         )
         self.assertEqual((code, errors), (0, ""))
         self.assertEqual(json.loads(output)["image"], {"file": Shared.odd, "width": 96, "height": 64})
+        self.assertFalse(json.loads(output)["machine"]["pinned"])
+        output = self.run_well("bench", "--model", Shared.model, "--runs=100", "--threads=1", "--pin", "--json=" + self.path("b.json"))
+        self.assertNotIn("p99 is the maximum", output)
+        with open(self.path("b.json"), encoding="utf-8") as file:
+            result = json.load(file)
+        self.assertTrue(result["machine"]["pinned"])
+        total = result["stages_ms"]["total"]
+        self.assertLessEqual(total["p99"], total["maximum"])
         self.assert_fails(3, ["none.png"], "bench", "--model", Shared.model, "--image", self.path("none.png"))
 
     def test_info(self):

@@ -167,6 +167,64 @@ void inspection(const snarm::detector &detector) {
     CHECK(scores[2] == on_good.score && scores[3] == on_bad.score);
 }
 
+/* Many pictures: the results of single ones, whatever gives them, and how a run ends. */
+void many(const snarm::detector &detector, const std::vector<std::string> &good) {
+    std::vector<float> expected;
+    for (const std::string &path : good)
+        expected.push_back(detector.inspect(snarm::image::load(path)).score);
+    auto options = snarm::defaults<snarm_pipeline_options>();
+    std::size_t count = 0, failed = 0;
+    const snarm::pipeline_sink all = [&](const snarm_pipeline_item &item) {
+        CHECK(item.index == count);
+        count++;
+        if (item.status == SNARM_OK)
+            CHECK(item.result->score == expected[item.index] && item.map != nullptr);
+        else
+            failed++;
+        return true;
+    };
+    for (options.workers = 1; options.workers <= 4; options.workers++) {
+        options.loaders = options.workers;
+        count = 0;
+        CHECK(detector.inspect_many(good, all, options) && count == good.size() && failed == 0);
+        const snarm::pipeline_source source{[&](std::size_t i) {
+            return i < good.size() ? snarm::image::load(i == 1 ? "nothing.png" : good[i]) : snarm::image();
+        }};
+        count = 0;
+        CHECK(detector.inspect_many(source, all, options) && count == good.size() && failed == 1);
+        failed = 0;
+    }
+    count = 0;
+    CHECK(detector.inspect_many(std::vector<std::string>(), all) && count == 0);
+    CHECK(!detector.inspect_many(good, [](const snarm_pipeline_item &item) { return item.index < 1; }));
+    try {
+        detector.inspect_many(good, [](const snarm_pipeline_item &item) -> bool {
+            if (item.index == 2)
+                throw std::length_error("picture 2");
+            return true;
+        });
+        CHECK(false);
+    } catch (const std::length_error &error) {
+        CHECK(std::string(error.what()) == "picture 2");
+    }
+    const snarm::pipeline_source broken{[&](std::size_t i) {
+        if (i == 3)
+            throw std::length_error("the camera");
+        return snarm::image::load(good[0]);
+    }};
+    count = 0;
+    try {
+        detector.inspect_many(broken, [&](const snarm_pipeline_item &) { return ++count > 0; });
+        CHECK(false);
+    } catch (const std::length_error &error) {
+        CHECK(std::string(error.what()) == "the camera" && count == 3);
+    }
+    options.workers = 65;
+    CHECK_ERROR(SNARM_ERROR_ARGUMENT, "workers is 65", detector.inspect_many(good, all, options));
+    CHECK_ERROR(SNARM_ERROR_ARGUMENT, "depths has 1", detector.inspect_many(good, all, {}, {good[0]}));
+    CHECK_ERROR(SNARM_ERROR_ARGUMENT, "detector is NULL", snarm::detector().inspect_many(good, all));
+}
+
 void trained(const std::vector<std::string> &good) {
     snarm_fit_options options = fit_options();
     auto train = snarm::defaults<snarm_train_options>();
@@ -224,6 +282,15 @@ void depths(const std::vector<std::string> &good) {
     CHECK(dented.score > 1.5f * whole.score);
     CHECK(whole.map_max == *std::max_element(map.begin(), map.end()));
     CHECK_ERROR(SNARM_ERROR_ARGUMENT, "snarm_detector_inspect_depth", detector.inspect(image));
+    const snarm::pipeline_source pairs{
+        [&](std::size_t i) { return i < 2 ? snarm::image::load(good[0]) : snarm::image(); },
+        [](std::size_t i) { return plate(0, i == 1); }};
+    std::vector<float> scores;
+    CHECK(detector.inspect_many(pairs, [&](const snarm_pipeline_item &item) {
+        scores.push_back(item.status == SNARM_OK ? item.result->score : -1);
+        return true;
+    }));
+    CHECK(scores.size() == 2 && scores[0] == whole.score && scores[1] == dented.score);
     const snarm::span<float> few(map.data(), 3);
     CHECK_ERROR(SNARM_ERROR_ARGUMENT, "map", detector.inspect(image, plate(0, false), few));
     CHECK_ERROR(SNARM_ERROR_ARGUMENT, "points", snarm::depth({1, 2, 3}, 2, 2));
@@ -267,6 +334,7 @@ void test_detector() {
     CHECK(loaded.info().threshold == detector.info().threshold && loaded.info().threads == 1);
     CHECK(std::equal(loaded.scores().begin(), loaded.scores().end(), detector.scores().begin()));
     inspection(loaded);
+    many(loaded, good);
     trained(good);
     depths(good);
 }

@@ -52,6 +52,7 @@ CPP_FLAGS = ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-Wno-unused", "-fsynt
 # What the examples of a header take for granted beyond that.
 OF_HEADERS = {
     "metrics.h": "snarm_pixel_metrics_result result = {0}; const uint8_t *mask = NULL; int32_t width = 1, height = 1;",
+    "pipeline.h": "snarm_status show(void *user, const snarm_pipeline_item *item);",
     "report.h": "snarm_report_sample sample = {0}; snarm_detector_info info = {0}; snarm_pixel_metrics *pixels = NULL;",
 }
 

@@ -40,6 +40,49 @@ START_TEST(linear_layers) {
 }
 END_TEST
 
+/* What a stream keeps of the operations that it ran is theirs alone: many at a time, other arguments at each run, and others made where
+ * destroyed ones were. */
+START_TEST(many_operations_on_one_stream) {
+    enum { OPERATIONS = 150, ROWS = 3, INNER = 5, MOST = 40, ROUNDS = 4 };
+    sn_linear *linear[OPERATIONS] = {NULL};
+    static float weights[OPERATIONS][MOST * INNER];
+    size_t columns[OPERATIONS];
+    sn_stream *own;
+    ck_ok(sn_stream_create(&own));
+    for (int round = 0; round < ROUNDS; round++) {
+        for (size_t i = (size_t)round % 3; i < OPERATIONS; i += round == 0 ? 1 : 3) {
+            sn_linear_destroy(linear[i]);
+            columns[i] = 1 + (i * 7 + (size_t)round) % MOST;
+            for (size_t w = 0; w < columns[i] * INNER; w++)
+                weights[i][w] = (float)sn_rng_normal(&rng);
+            const sn_gemm_shape shape = {.rows = ROWS, .inner = INNER, .columns = columns[i]};
+            ck_ok(sn_linear_create(&linear[i], &shape, weights[i], NULL));
+        }
+        for (size_t i = 0; i < 2 * OPERATIONS; i++) {
+            const size_t which = i * 11 % OPERATIONS, count = ROWS * columns[which];
+            float *src = random_floats(&rng, ROWS * INNER), *dst = random_floats(&rng, count), *expected = random_floats(&rng, count);
+            reference_linear(ROWS, INNER, columns[which], src, weights[which], NULL, expected);
+            ck_ok(sn_linear_run(linear[which], own, src, dst));
+            ck_assert_double_lt(largest_relative_error(dst, expected, count), 2e-5);
+            free(src), free(dst), free(expected);
+        }
+    }
+    for (size_t i = 0; i < OPERATIONS; i++)
+        sn_linear_destroy(linear[i]);
+    /* More than a stream keeps. */
+    for (int i = 0; i < 5000; i++) {
+        const float weight = (float)i, src = 2;
+        float dst = -1;
+        const sn_gemm_shape shape = {.rows = 1, .inner = 1, .columns = 1};
+        ck_ok(sn_linear_create(&linear[0], &shape, &weight, NULL));
+        ck_ok(sn_linear_run(linear[0], own, &src, &dst));
+        ck_assert(dst == 2 * weight);
+        sn_linear_destroy(linear[0]);
+    }
+    sn_stream_destroy(own);
+}
+END_TEST
+
 START_TEST(convolutions) {
     /* in, height, width, out, kernel, stride, padding, dilation */
     static const size_t shapes[][8] = {{3, 23, 31, 16, 7, 2, 3, 1}, {16, 14, 9, 33, 3, 1, 1, 1}, {32, 13, 13, 8, 3, 1, 12, 12},
@@ -213,6 +256,7 @@ int main(void) {
     TCase *cases = tcase_create("kernel");
     tcase_set_timeout(cases, 120);
     tcase_add_test(cases, linear_layers);
+    tcase_add_test(cases, many_operations_on_one_stream);
     tcase_add_test(cases, convolutions);
     tcase_add_test(cases, pooling);
     tcase_add_test(cases, attention);

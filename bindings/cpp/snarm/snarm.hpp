@@ -32,6 +32,8 @@
 #include <functional>
 #include <initializer_list>
 #include <limits>
+#include <map>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -989,6 +991,98 @@ struct fit_callbacks {
     depth_source depths{};              /* count 0: none */
 };
 
+/* Pictures for detector::inspect_many, each asked for once and in order, on a thread of its own (several at the same time with
+ * snarm_pipeline_options.loaders). A snarm::error is that picture's failure, and the others go on; any other exception ends the run
+ * and is thrown on. */
+struct pipeline_source {
+    std::function<image(std::size_t index)> load;         /* an empty image: there are no more */
+    std::function<depth(std::size_t index)> load_depth{}; /* of a detector that takes depth pictures */
+};
+
+/* Receives each picture's result in order, on the calling thread: true to go on, false to end the run, which is no failure. */
+using pipeline_sink = std::function<bool(const snarm_pipeline_item &item)>;
+
+namespace detail {
+
+class pipeline_call {
+  public:
+    pipeline_call(const pipeline_source *source, const pipeline_sink &sink) : source_(source), sink_(sink) {
+    }
+    snarm_pipeline_source c() noexcept {
+        return {load, release, this};
+    }
+    static snarm_status take(void *user, const snarm_pipeline_item *item) {
+        auto &self = *static_cast<pipeline_call *>(user);
+        if (self.keep([&] { self.ended_ = !self.sink_(*item); }) && !self.ended_)
+            return SNARM_OK;
+        return SNARM_ERROR_CANCELLED;
+    }
+    /* Whether the sink had all of them. */
+    bool finish(snarm_status status) const {
+        if (first_)
+            std::rethrow_exception(first_);
+        if (!ended_)
+            check(status);
+        return !ended_;
+    }
+
+  private:
+    struct held {
+        image picture;
+        depth beside;
+    };
+
+    template <class Call> bool keep(Call &&call) noexcept {
+        try {
+            call();
+            return true;
+        } catch (...) {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            if (!first_)
+                first_ = std::current_exception();
+            return false;
+        }
+    }
+    void load_one(std::size_t index, snarm_image *image, snarm_depth *depth) {
+        held one{source_->load(index), {}};
+        if (one.picture.get().pixels == nullptr)
+            return;
+        if (source_->load_depth)
+            one.beside = source_->load_depth(index);
+        const std::lock_guard<std::mutex> lock(mutex_);
+        const held &kept = held_.emplace(index, std::move(one)).first->second;
+        *image = kept.picture.get();
+        *depth = kept.beside.get();
+    }
+    static snarm_status load(void *user, std::size_t index, snarm_image *image, snarm_depth *depth) {
+        auto &self = *static_cast<pipeline_call *>(user);
+        snarm_status status = SNARM_OK;
+        /* Without a picture it is the end. */
+        self.keep([&] {
+            try {
+                self.load_one(index, image, depth);
+            } catch (const error &failure) {
+                status = failure.status();
+            }
+        });
+        return status;
+    }
+    static void release(void *user, std::size_t index, snarm_image *, snarm_depth *) {
+        auto &self = *static_cast<pipeline_call *>(user);
+        const std::lock_guard<std::mutex> lock(self.mutex_);
+        self.held_.erase(index);
+    }
+
+    const pipeline_source *source_;
+    const pipeline_sink &sink_;
+    std::mutex mutex_;
+    std::map<std::size_t, held> held_;
+    std::exception_ptr first_;
+    bool ended_ = false;
+};
+
+} // namespace detail
+
 class detector : public detail::owner<detail::view<snarm_detector>, snarm_detector, snarm_detector_destroy> {
   public:
     detector() noexcept = default;
@@ -1040,6 +1134,30 @@ class detector : public detail::owner<detail::view<snarm_detector>, snarm_detect
         auto result = defaults<snarm_result>();
         check(snarm_detector_inspect_depth(get(), &image, &depth, &result, map.empty() ? nullptr : map.data()));
         return result;
+    }
+    /* Many pictures, the next ones read while one is inspected: snarm_pipeline_run. False where the sink ended it. */
+    bool inspect_many(const pipeline_source &source, const pipeline_sink &sink,
+                      const snarm_pipeline_options &options = defaults<snarm_pipeline_options>()) const {
+        detail::pipeline_call call(&source, sink);
+        const snarm_pipeline_source c_source = call.c();
+        return call.finish(snarm_pipeline_run(get(), &c_source, call.take, &call, &options));
+    }
+    /* The same of files.
+     *   depths  of a detector that takes them, as many; else empty */
+    bool inspect_many(const std::vector<std::string> &paths, const pipeline_sink &sink,
+                      const snarm_pipeline_options &options = defaults<snarm_pipeline_options>(),
+                      const std::vector<std::string> &depths = {}) const {
+        if (!depths.empty())
+            detail::expect_size("snarm::detector::inspect_many", "depths", depths.size(), paths.size());
+        std::vector<const char *> names, others;
+        names.reserve(paths.size() + 1); // has an address also without elements
+        for (const std::string &path : paths)
+            names.push_back(path.c_str());
+        for (const std::string &path : depths)
+            others.push_back(path.c_str());
+        detail::pipeline_call call(nullptr, sink);
+        return call.finish(snarm_pipeline_run_files(get(), names.data(), others.empty() ? nullptr : others.data(),
+                                                    names.size(), call.take, &call, &options));
     }
     void map_to_image(span<const float> map, std::int32_t image_width, std::int32_t image_height,
                       span<float> dst) const {

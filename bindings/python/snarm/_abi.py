@@ -308,7 +308,13 @@ class snarm_fit_options(Structure):
 
 
 class snarm_detector_options(Structure):
-    _fields_ = [("struct_size", c_size_t), ("threads", c_int32), ("exact", c_int32)]
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("threads", c_int32),
+        ("exact", c_int32),
+        ("precision", c_int32),
+        ("pin", c_int32),
+    ]
 
 
 class snarm_result(Structure):
@@ -361,6 +367,41 @@ class snarm_detector_info(Structure):
         ("depth_range", c_double),
         ("depth_background", c_double),
         ("depth_weight", c_double),
+    ]
+
+
+# pipeline.h
+class snarm_pipeline_source(Structure):
+    _fields_ = [
+        ("load", CFUNCTYPE(c_int, c_void_p, c_size_t, POINTER(snarm_image), POINTER(snarm_depth))),
+        ("release", CFUNCTYPE(None, c_void_p, c_size_t, POINTER(snarm_image), POINTER(snarm_depth))),
+        ("user", c_void_p),
+    ]
+
+
+class snarm_pipeline_item(Structure):
+    _fields_ = [
+        ("index", c_size_t),
+        ("status", c_int),
+        ("error", c_char_p),
+        ("image", POINTER(snarm_image)),
+        ("depth", POINTER(snarm_depth)),
+        ("result", POINTER(snarm_result)),
+        ("map", float_p),
+        ("load_ms", c_double),
+    ]
+
+
+snarm_pipeline_sink_fn = CFUNCTYPE(c_int, c_void_p, POINTER(snarm_pipeline_item))
+
+
+class snarm_pipeline_options(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("workers", c_int32),
+        ("ahead", c_int32),
+        ("loaders", c_int32),
+        ("no_map", c_int32),
     ]
 
 

@@ -102,6 +102,29 @@ FUNCTIONS: dict[str, tuple[Any, Any]] = {
     "snarm_detector_residual": (c_void_p, [c_void_p]),
     "snarm_detector_scorer": (c_void_p, [c_void_p]),
     "snarm_detector_get_scores": (c_int, [c_void_p, POINTER(float_p), size_p]),
+    # pipeline.h
+    "snarm_pipeline_run": (
+        c_int,
+        [
+            c_void_p,
+            POINTER(abi.snarm_pipeline_source),
+            abi.snarm_pipeline_sink_fn,
+            c_void_p,
+            POINTER(abi.snarm_pipeline_options),
+        ],
+    ),
+    "snarm_pipeline_run_files": (
+        c_int,
+        [
+            c_void_p,
+            POINTER(c_char_p),
+            POINTER(c_char_p),
+            c_size_t,
+            abi.snarm_pipeline_sink_fn,
+            c_void_p,
+            POINTER(abi.snarm_pipeline_options),
+        ],
+    ),
     # metrics.h
     "snarm_metrics_scores": (c_int, [float_p, uint8_p, c_size_t, POINTER(abi.snarm_score_metrics)]),
     "snarm_metrics_curve": (c_int, [float_p, uint8_p, c_size_t, c_size_t, POINTER(abi.snarm_curve)]),

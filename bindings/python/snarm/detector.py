@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from ctypes import POINTER, byref, c_char_p, c_float, c_size_t, c_void_p, cast
 from ctypes import pointer as pointer_to
 from dataclasses import dataclass
@@ -24,6 +24,7 @@ from .depth import Depth, OpenedDepth, as_depth, open_depth
 from .errors import ArgumentError, check
 from .heatmap import render
 from .images import Opened, Picture, Preprocess, as_image, is_path, open_file
+from .pipeline import outcomes
 from .residual import ResidualEngine
 from .result import Result
 from .scorer import Scorer
@@ -195,14 +196,15 @@ class Detector(Handle):
         return detector
 
     @classmethod
-    def load(cls, path: Path, *, threads: int | None = None, exact: bool = False) -> Detector:
+    def load(cls, path: Path, *, threads: int | None = None, exact: bool = False, pin: bool = False) -> Detector:
         """Opens a .snarm file. It stays mapped and must not be changed in place meanwhile; replacing it, as ``save`` does, is safe.
 
         threads: 1..64; default ``default_threads()``.
         exact: the bank is searched exactly, whatever filter the file holds.
+        pin: each thread of an inspection keeps to a processor of its own (docs/threads.md); refused where there are fewer.
         """
         out = c_void_p()
-        choices = options(abi.snarm_detector_options, threads=threads, exact=int(exact))
+        choices = options(abi.snarm_detector_options, threads=threads, exact=int(exact), pin=int(pin))
         check(lib.snarm_detector_load(byref(out), path_bytes(path, "path"), byref(choices)))
         return cls._new(out.value, lib.snarm_detector_destroy)
 
@@ -242,6 +244,38 @@ class Detector(Handle):
                 with OpenedDepth(depth) as points:
                     check(lib.snarm_detector_inspect_depth(handle, byref(image), byref(points), byref(result), pointer(values)))
         return Result._of(result, values)
+
+    def inspect_many(
+        self,
+        pictures: Path | Iterable[Picture],
+        depths: Iterable[Depth] | None = None,
+        *,
+        workers: int | None = None,
+        ahead: int | None = None,
+        bgr: bool = False,
+        with_map: bool = True,
+        on_error: str = "raise",
+    ) -> Iterator[Any]:
+        """Inspects pictures one after the other, or several at a time, while the next ones are being read: an iterator over their
+        results, in their order, each the same as that of ``inspect``.
+
+        pictures: a folder, or any iterable of paths and arrays; an iterator is asked for the next picture as it is needed, on another
+            thread. An array must not change until its result is there.
+        depths: of a detector fitted with depths: as many depth pictures.
+        workers: inspections at the same time, each on the detector's threads; default 1. The most pictures a second: a detector
+            loaded with threads=1, and as many workers as processors.
+        ahead: pictures that are read before an inspection is free for them; default 2.
+        bgr, with_map: as of ``inspect``.
+        on_error: what becomes of a picture that cannot be read or inspected: "raise": its exception is raised in its place,
+            and ends the iteration; "return": the exception takes the place of the result, and the others go on.
+        Leaving the loop early ends what goes on; so does ``close`` of the iterator.
+        """
+        if is_path(pictures):
+            pictures = list_images(pictures)  # type: ignore[arg-type]
+        elif not hasattr(pictures, "__iter__") and not hasattr(pictures, "__getitem__"):
+            raise TypeError(f"pictures: {type(pictures).__name__}, expected a folder or an iterable of pictures")
+        choices = {"workers": workers, "ahead": ahead, "no_map": int(not with_map)}
+        return outcomes(self, pictures, depths, bgr, on_error, **choices)  # type: ignore[arg-type]
 
     def map_to_image(self, map: FloatArray, width: int, height: int) -> FloatArray:
         """A result's map brought to the picture's own size and place; the border that a crop left out has the nearest value.

@@ -108,4 +108,9 @@ def text(value: bytes | None) -> str:
 def check(status: int) -> None:
     """Raises what a status other than OK stands for, with the sentence of this thread's last failure."""
     if status != Status.OK:
-        raise _CLASSES.get(status, InternalError)(last_error() or status_name(status))
+        raise failure(status, last_error())
+
+
+def failure(status: int, sentence: str) -> Error:
+    """The exception of a status other than OK."""
+    return _CLASSES.get(status, InternalError)(sentence or status_name(status))

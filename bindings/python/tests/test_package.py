@@ -74,7 +74,13 @@ def test_every_field_is_shown(structure, kind, hidden, more):
     "structure, function, hidden, more",
     [
         (_abi.snarm_fit_options, snarm.Detector.fit, set(), {"images", "backbone", "bgr"}),
-        (_abi.snarm_detector_options, snarm.Detector.load, set(), {"path"}),
+        (_abi.snarm_detector_options, snarm.Detector.load, {"reserved"}, {"path"}),
+        (
+            _abi.snarm_pipeline_options,
+            snarm.Detector.inspect_many,
+            {"loaders", "no_map"},
+            {"self", "pictures", "depths", "bgr", "with_map", "on_error"},
+        ),
         (_abi.snarm_backbone_options, snarm.Backbone.__init__, set(), {"self", "path"}),
         (_abi.snarm_bank_options, snarm.Bank.__init__, set(), {"self", "vectors", "images"}),
         (_abi.snarm_coreset_options, snarm.select_coreset, set(), {"vectors", "target"}),
@@ -92,7 +98,7 @@ def test_every_option_is_an_argument(structure, function, hidden, more):
 
 
 def test_every_option_is_explained():
-    for function in (snarm.Detector.fit, snarm.Backbone.__init__, snarm.ResidualEngine.__init__, snarm.Scorer.__init__, snarm.train_scorer):
+    for function in (snarm.Detector.fit, snarm.Detector.inspect_many, snarm.Backbone.__init__, snarm.ResidualEngine.__init__, snarm.Scorer.__init__, snarm.train_scorer):
         for name in set(inspect.signature(function).parameters) - {"self"}:
             assert name in function.__doc__, f"{function.__qualname__}: {name}"
     for kind in (snarm.DetectorInfo, snarm.BackboneInfo, snarm.ScorerInfo, snarm.TrainReport, snarm.TrainOptions, snarm.Result):
