@@ -19,6 +19,13 @@ void SN_AT_LEVEL(add_sigmoid)(const float *upper, const float *lower, float weig
 void SN_AT_LEVEL(weighted_sum)(const float *const *rows, const float *weights, size_t row_count, size_t count,
                                float *dst);
 
+/* simd_coreset.c */
+void SN_AT_LEVEL(nearest)(const float *const *points, const float *blocks, size_t block_count, size_t dimensions,
+                          float *nearest);
+float SN_AT_LEVEL(ordered_distance)(const float *a, const float *b, size_t count);
+void SN_AT_LEVEL(sift)(const float *turned, const float *limits, const float *blocks, size_t block_count, size_t axes,
+                       uint16_t *passed);
+
 /* simd_scan.c */
 void SN_AT_LEVEL(causal_conv_silu)(const float *src, size_t src_stride, size_t length, const float *weights,
                                    size_t weights_stride, const float *bias, size_t taps, size_t channels,
