@@ -30,12 +30,13 @@
 enum {
     LANES = SN_CENTRE_LANES,
     GROUP = SN_POINT_GROUP,
-    AXES = 32,
+    AXES = 48,
     AXES_PAY_FROM = 64, /* dimensions */
     SAMPLE = 4096,      /* points that the axes are made for */
+    BLOCKS_OF_WORD = 4, /* of 16 bits each */
     CHUNK = 32,         /* blocks whose centres (512 rows) stay in the cache while all groups pass */
     TURNING_PAYS = 64,  /* centres that a point has missed at least; coordinates cost as much as AXES distances */
-    SIFT_PAYS = 12,     /* as long as at most one pair in so many passes; else whole blocks are cheaper */
+    SIFT_PAYS = 24,     /* as long as at most one pair in so many passes; else whole blocks are cheaper */
     SIFT_AGAIN = 64     /* chunks of a group after which the axes are tried again */
 };
 
@@ -226,21 +227,24 @@ static bool meet_sifted(sn_meeting *m, const sn_centres *c, sn_standing *group, 
     float limits[GROUP];
     for (size_t i = 0; i < GROUP; i++)
         limits[i] = i < size ? limit_of(c, group[i].bound, m->lengths[at + i]) : -INFINITY;
-    c->simd->sift(m->turned + at * c->axes, limits, c->turned_blocks + first * LANES * (c->axes + 1), blocks, c->axes,
-                  m->passed);
+    const size_t passing = c->simd->sift(m->turned + at * c->axes, limits, c->turned_blocks + first * LANES * (c->axes + 1),
+                                         blocks, c->axes, m->passed);
     m->counts.along_axes += size * blocks * LANES;
-    size_t passing = 0;
-    for (size_t i = 0; i < blocks * GROUP; i++)
-        passing += (size_t)__builtin_popcount(m->passed[i]);
     if (passing * SIFT_PAYS > size * blocks * LANES)
         return false;
+    for (size_t block = blocks; block % BLOCKS_OF_WORD != 0; block++)
+        memset(m->passed + block * GROUP, 0, GROUP * sizeof *m->passed);
     for (size_t i = 0; i < size; i++)
-        for (size_t block = 0; block < blocks; block++)
-            for (unsigned bits = m->passed[block * GROUP + i]; bits != 0; bits &= bits - 1) {
-                const size_t centre = (first + block) * LANES + (size_t)__builtin_ctz(bits);
+        for (size_t block = 0; block < blocks; block += BLOCKS_OF_WORD) {
+            uint64_t bits = 0; /* most words are zero: few passes */
+            for (size_t b = 0; b < BLOCKS_OF_WORD; b++)
+                bits |= (uint64_t)m->passed[(block + b) * GROUP + i] << (b * LANES);
+            for (; bits != 0; bits &= bits - 1) {
+                const size_t centre = (first + block) * LANES + (size_t)__builtin_ctzll(bits);
                 if (centre < c->count) /* an infinite limit passes lanes without a centre too */
                     meet_one(m, c, group + i, centre);
             }
+        }
     return true;
 }
 

@@ -103,9 +103,9 @@ typedef struct sn_simd {
     float (*ordered_distance)(const float *a, const float *b, size_t count);
     /* Blocks hold (1 + axes, SN_CENTRE_LANES) floats: a start s and coordinates c of each centre; turned (axes, SN_POINT_GROUP)
      * those of points. Bit i of passed[block][point] is set unless s + sum over a of turned[a] * c[a] is above the
-     * point's limit for centre i of the block. */
-    void (*sift)(const float *turned, const float *limits, const float *blocks, size_t block_count, size_t axes,
-                 uint16_t *passed);
+     * point's limit for centre i of the block. Returns how many are set. */
+    size_t (*sift)(const float *turned, const float *limits, const float *blocks, size_t block_count, size_t axes,
+                   uint16_t *passed);
     /* Sum of a[i] * b[i]. */
     float (*dot)(const float *a, const float *b, size_t count);
     /* With r = scale * residual: dst = means of neighbouring pairs of |r| (first half), then of r^2. channels is even. */

@@ -59,8 +59,9 @@ float SN_AT_LEVEL(ordered_distance)(const float *a, const float *b, size_t count
     return sum;
 }
 
-static void sift_some(const float *turned, const float *limits, const float *blocks, size_t block_count, size_t axes,
-                      uint16_t *passed) {
+static size_t sift_some(const float *turned, const float *limits, const float *blocks, size_t block_count, size_t axes,
+                        uint16_t *passed) {
+    size_t passing = 0;
     for (size_t block = 0; block < block_count; block++, blocks += SN_CENTRE_LANES * (axes + 1)) {
         vfloat sums[VECTORS][POINTS];
         for (int v = 0; v < VECTORS; v++)
@@ -77,12 +78,16 @@ static void sift_some(const float *turned, const float *limits, const float *blo
             for (int v = 0; v < VECTORS; v++)
                 larger |= v_less_bits(v_set(limits[p]), sums[v][p]) << (v * SN_LANES);
             passed[block * SN_POINT_GROUP + (size_t)p] = (uint16_t)~larger;
+            passing += (size_t)__builtin_popcount(~larger & 0xffffu);
         }
     }
+    return passing;
 }
 
-void SN_AT_LEVEL(sift)(const float *turned, const float *limits, const float *blocks, size_t block_count, size_t axes,
-                       uint16_t *passed) {
+size_t SN_AT_LEVEL(sift)(const float *turned, const float *limits, const float *blocks, size_t block_count, size_t axes,
+                         uint16_t *passed) {
+    size_t passing = 0;
     for (int p = 0; p < SN_POINT_GROUP; p += POINTS)
-        sift_some(turned + p, limits + p, blocks, block_count, axes, passed + p);
+        passing += sift_some(turned + p, limits + p, blocks, block_count, axes, passed + p);
+    return passing;
 }

@@ -23,7 +23,7 @@ void SN_AT_LEVEL(weighted_sum)(const float *const *rows, const float *weights, s
 void SN_AT_LEVEL(nearest)(const float *const *points, const float *blocks, size_t block_count, size_t dimensions,
                           float *nearest);
 float SN_AT_LEVEL(ordered_distance)(const float *a, const float *b, size_t count);
-void SN_AT_LEVEL(sift)(const float *turned, const float *limits, const float *blocks, size_t block_count, size_t axes,
+size_t SN_AT_LEVEL(sift)(const float *turned, const float *limits, const float *blocks, size_t block_count, size_t axes,
                        uint16_t *passed);
 
 /* simd_scan.c */

@@ -228,7 +228,7 @@ START_TEST(coreset_kernels) {
     float *blocks = random_floats(&rng, BLOCKS * (AXES + 1) * SN_CENTRE_LANES);
     blocks[2] = NAN, blocks[3] = INFINITY, limits[1] = INFINITY, limits[2] = -INFINITY;
     uint16_t passed[BLOCKS * SN_POINT_GROUP];
-    simd->sift(turned, limits, blocks, BLOCKS, AXES, passed);
+    size_t passing = simd->sift(turned, limits, blocks, BLOCKS, AXES, passed);
     for (size_t block = 0; block < BLOCKS; block++)
         for (size_t p = 0; p < SN_POINT_GROUP; p++)
             for (size_t lane = 0; lane < SN_CENTRE_LANES; lane++) {
@@ -237,9 +237,11 @@ START_TEST(coreset_kernels) {
                 for (size_t a = 0; a < AXES; a++)
                     sum += (double)turned[a * SN_POINT_GROUP + p] * (double)at[(a + 1) * SN_CENTRE_LANES];
                 const unsigned bit = (unsigned)passed[block * SN_POINT_GROUP + p] >> lane & 1;
+                passing -= bit;
                 if (isnan(sum) || !(fabs(sum - (double)limits[p]) < 1e-5)) /* not too near to tell */
                     ck_assert_uint_eq(bit, !(sum > (double)limits[p]));
             }
+    ck_assert_uint_eq(passing, 0);
     free(turned), free(limits), free(blocks);
     sn_simd_override(sn_simd_best());
 }
