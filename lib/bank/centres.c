@@ -35,15 +35,16 @@ enum {
     SAMPLE = 4096,      /* points that the axes are made for */
     BLOCKS_OF_WORD = 4, /* of 16 bits each */
     CHUNK = 32,         /* blocks whose centres (512 rows) stay in the cache while all groups pass */
-    TURNING_PAYS = 64,  /* centres that a point has missed at least; coordinates cost as much as AXES distances */
-    SIFT_PAYS = 24,     /* as long as at most one pair in so many passes; else whole blocks are cheaper */
-    SIFT_AGAIN = 64     /* chunks of a group after which the axes are tried again */
+    TURNING_PAYS =
+        64,         /* centres that a point has missed at least; coordinates cost as much as AXES distances */
+    SIFT_PAYS = 24, /* as long as at most one pair in so many passes; else whole blocks are cheaper */
+    SIFT_AGAIN = 64 /* chunks of a group after which the axes are tried again */
 };
 
 struct sn_meeting {
-    float *turned;    /* (groups, axes, GROUP) negated coordinates */
-    double *lengths;  /* (groups, GROUP) half of their squared lengths */
-    uint16_t *passed; /* (CHUNK, GROUP) */
+    float *turned;       /* (groups, axes, GROUP) negated coordinates */
+    double *lengths;     /* (groups, GROUP) half of their squared lengths */
+    uint16_t *passed;    /* (CHUNK, GROUP) */
     size_t turned_count; /* of the points that run now */
     size_t whole_chunks; /* to be met without the axes */
     sn_coreset_counts counts;
@@ -80,7 +81,8 @@ static double measure_longest(const sn_centres *c) {
         const float square = c->simd->dot(row_of(c, i), row_of(c, i), c->dimensions);
         longest = square > longest ? square : longest;
     }
-    return sqrt((double)longest * (1 + 2 * rounding(c->dimensions + 3)) + (double)c->dimensions * (double)FLT_MIN);
+    return sqrt((double)longest * (1 + 2 * rounding(c->dimensions + 3)) +
+                (double)c->dimensions * (double)FLT_MIN);
 }
 
 /* The principal axes of a sample that is spread over all points: any orthonormal ones would do, these tell most. */
@@ -116,10 +118,14 @@ static snarm_status fill(sn_centres *c) {
     return sn_alloc(&c->turned_blocks, blocks, (c->axes + 1) * LANES * sizeof(float), "coreset centres");
 }
 
-snarm_status sn_centres_create(sn_centres *centres, const float *points, size_t count, size_t dimensions, size_t most,
-                               size_t *selected) {
-    *centres = (sn_centres){.points = points, .point_count = count, .dimensions = dimensions, .simd = sn_simd_table(),
-                            .selected = selected, .most = most,
+snarm_status sn_centres_create(sn_centres *centres, const float *points, size_t count, size_t dimensions,
+                               size_t most, size_t *selected) {
+    *centres = (sn_centres){.points = points,
+                            .point_count = count,
+                            .dimensions = dimensions,
+                            .simd = sn_simd_table(),
+                            .selected = selected,
+                            .most = most,
                             .reach_factor = 1 + 5 * rounding(dimensions + 8),
                             .reach_more = (double)dimensions * (double)FLT_MIN};
     snarm_status status = fill(centres);
@@ -209,7 +215,8 @@ static void meet_one(sn_meeting *m, const sn_centres *c, sn_standing *s, size_t 
 }
 
 /* The points of a group in all their dimensions. Repeated points fill it up. */
-static void meet_whole(sn_meeting *m, const sn_centres *c, sn_standing *group, size_t size, size_t first, size_t blocks) {
+static void meet_whole(sn_meeting *m, const sn_centres *c, sn_standing *group, size_t size, size_t first,
+                       size_t blocks) {
     const float *points[GROUP];
     float nearest[GROUP];
     for (size_t i = 0; i < GROUP; i++)
@@ -222,13 +229,14 @@ static void meet_whole(sn_meeting *m, const sn_centres *c, sn_standing *group, s
 }
 
 /* Along the axes; false if so many pass that it were better without. */
-static bool meet_sifted(sn_meeting *m, const sn_centres *c, sn_standing *group, size_t size, size_t at, size_t first,
-                        size_t blocks) {
+static bool meet_sifted(sn_meeting *m, const sn_centres *c, sn_standing *group, size_t size, size_t at,
+                        size_t first, size_t blocks) {
     float limits[GROUP];
     for (size_t i = 0; i < GROUP; i++)
         limits[i] = i < size ? limit_of(c, group[i].bound, m->lengths[at + i]) : -INFINITY;
-    const size_t passing = c->simd->sift(m->turned + at * c->axes, limits, c->turned_blocks + first * LANES * (c->axes + 1),
-                                         blocks, c->axes, m->passed);
+    const size_t passing =
+        c->simd->sift(m->turned + at * c->axes, limits, c->turned_blocks + first * LANES * (c->axes + 1),
+                      blocks, c->axes, m->passed);
     m->counts.along_axes += size * blocks * LANES;
     if (passing * SIFT_PAYS > size * blocks * LANES)
         return false;
@@ -248,8 +256,8 @@ static bool meet_sifted(sn_meeting *m, const sn_centres *c, sn_standing *group, 
     return true;
 }
 
-static void meet_chunk(sn_meeting *m, const sn_centres *c, sn_standing *group, size_t size, size_t at, size_t first,
-                       size_t blocks) {
+static void meet_chunk(sn_meeting *m, const sn_centres *c, sn_standing *group, size_t size, size_t at,
+                       size_t first, size_t blocks) {
     if (at < m->turned_count && m->whole_chunks == 0) {
         if (meet_sifted(m, c, group, size, at, first, blocks))
             return;
@@ -271,9 +279,11 @@ void sn_meeting_run(sn_meeting *m, const sn_centres *c, sn_standing *standings, 
     /* Points of a group begin where the one that has missed most begins: side by side those that have missed alike. */
     qsort(standings, count, sizeof *standings, by_met);
     m->turned_count = 0;
-    while (c->axes > 0 && m->turned_count < count && c->count - (size_t)standings[m->turned_count].met >= TURNING_PAYS) {
+    while (c->axes > 0 && m->turned_count < count &&
+           c->count - (size_t)standings[m->turned_count].met >= TURNING_PAYS) {
         const size_t i = m->turned_count++;
-        m->lengths[i] = turn(c, (size_t)standings[i].point, -1, m->turned + i / GROUP * GROUP * c->axes + i % GROUP, GROUP);
+        m->lengths[i] = turn(c, (size_t)standings[i].point, -1,
+                             m->turned + i / GROUP * GROUP * c->axes + i % GROUP, GROUP);
     }
     m->turned_count -= m->turned_count % GROUP; /* whole groups only */
     const size_t end = (c->count + LANES - 1) / LANES;
@@ -283,7 +293,8 @@ void sn_meeting_run(sn_meeting *m, const sn_centres *c, sn_standing *standings, 
             const size_t missed = (size_t)standings[at].met / LANES, first = missed > chunk ? missed : chunk;
             if (first >= chunk_end)
                 break;
-            meet_chunk(m, c, standings + at, count - at < GROUP ? count - at : GROUP, at, first, chunk_end - first);
+            meet_chunk(m, c, standings + at, count - at < GROUP ? count - at : GROUP, at, first,
+                       chunk_end - first);
         }
     }
     for (size_t i = 0; i < count; i++)

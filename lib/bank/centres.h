@@ -14,15 +14,16 @@ typedef struct sn_centres {
     const sn_simd *simd;
     size_t *selected; /* (most) indices of the centres, in order: the caller's */
     size_t count, most;
-    float *blocks; /* of SN_CENTRE_LANES centres, (dimensions, SN_CENTRE_LANES) each */
+    float *blocks;                   /* of SN_CENTRE_LANES centres, (dimensions, SN_CENTRE_LANES) each */
     double reach_factor, reach_more; /* see reach in centres.c */
     /* A lower bound of distances, along a few axes. */
-    size_t axes;          /* 0: too few dimensions for it to pay */
-    float *rotation;      /* (axes, dimensions) */
-    float *turned_blocks; /* as sn_simd.sift takes them: half of its squared length, then the coordinates of each centre */
-    double stretch;       /* lengths along the axes are at most so many times true ones */
-    double slack;         /* lengths along the axes are computed to within this */
-    double sum_slack;     /* sums of sn_simd.sift are computed to within this */
+    size_t axes;     /* 0: too few dimensions for it to pay */
+    float *rotation; /* (axes, dimensions) */
+    float *
+        turned_blocks; /* as sn_simd.sift takes them: half of its squared length, then the coordinates of each centre */
+    double stretch;   /* lengths along the axes are at most so many times true ones */
+    double slack;     /* lengths along the axes are computed to within this */
+    double sum_slack; /* sums of sn_simd.sift are computed to within this */
 } sn_centres;
 
 /* What a point knows: its squared distance to the nearest of the first met centres. */
@@ -35,8 +36,8 @@ typedef struct sn_standing {
 typedef struct sn_meeting sn_meeting;
 
 /* No centres yet, room for most; selected receives them. */
-snarm_status sn_centres_create(sn_centres *centres, const float *points, size_t count, size_t dimensions, size_t most,
-                               size_t *selected);
+snarm_status sn_centres_create(sn_centres *centres, const float *points, size_t count, size_t dimensions,
+                               size_t most, size_t *selected);
 void sn_centres_release(sn_centres *centres);
 void sn_centres_add(sn_centres *centres, size_t point);
 

@@ -10,7 +10,7 @@
  * might be farther. The selection is the plain loop's to the last index: the same distances are compared, only fewer.
  *
  * Each thread owns a share of the points, every so manieth, with a heap of their bounds. How points are shared and how many are
- * looked at together decides the time, never the result. Memory: 12 bytes a point, and for each centre its packed dimensions and 32
+ * looked at together decides the time, never the result. Memory: 12 bytes a point, and for each centre its packed dimensions and 48
  * coordinates; the points themselves stay where they are. */
 #include "bank/coreset.h"
 
@@ -42,7 +42,7 @@ typedef struct greedy {
     int32_t *met; /* (count) how many centres that are, the first ones */
     int32_t *heaps;
     size_t share_count, most_candidates; /* of a share */
-    sn_standing **live; /* candidates that may still be taken in this round */
+    sn_standing **live;                  /* candidates that may still be taken in this round */
     share shares[SN_THREADS_MAX];
 } greedy;
 
@@ -117,7 +117,8 @@ static void look(void *context, size_t begin, size_t end, int thread) {
             g->met[standing->point] = standing->met;
             push(g, s, standing->point);
         }
-        for (s->candidate_count = 0; s->candidate_count < g->most_candidates && s->size > 0; s->candidate_count++) {
+        for (s->candidate_count = 0; s->candidate_count < g->most_candidates && s->size > 0;
+             s->candidate_count++) {
             const int32_t point = pop(g, s);
             s->candidates[s->candidate_count] =
                 (sn_standing){.bound = g->bound[point], .point = point, .met = g->met[point]};
@@ -174,7 +175,8 @@ static snarm_status prepare(greedy *g) {
     SN_TRY(sn_alloc(&g->bound, g->count, sizeof(float), "coreset distances"));
     SN_TRY(sn_alloc(&g->met, g->count, sizeof(int32_t), "coreset distances"));
     SN_TRY(sn_alloc(&g->heaps, g->count, sizeof(int32_t), "coreset heaps"));
-    SN_TRY(sn_alloc(&g->live, g->share_count * g->most_candidates, sizeof(sn_standing *), "coreset candidates"));
+    SN_TRY(
+        sn_alloc(&g->live, g->share_count * g->most_candidates, sizeof(sn_standing *), "coreset candidates"));
     size_t first = 0;
     for (size_t i = 0; i < g->share_count; i++) {
         share *s = g->shares + i;
@@ -221,7 +223,8 @@ snarm_status sn_coreset_greedy_counted(const float *points, size_t count, size_t
                                        uint64_t seed, snarm_progress_fn progress, void *progress_user,
                                        size_t *selected, size_t *chosen, sn_coreset_counts *counts) {
     if (count > INT32_MAX)
-        return sn_error(SNARM_ERROR_UNSUPPORTED, "coreset: %zu points, at most %d can be selected from", count, INT32_MAX);
+        return sn_error(SNARM_ERROR_UNSUPPORTED, "coreset: %zu points, at most %d can be selected from",
+                        count, INT32_MAX);
     if (target >= count) {
         for (size_t i = 0; i < count; i++)
             selected[i] = i;
@@ -248,11 +251,12 @@ snarm_status sn_coreset_greedy_counted(const float *points, size_t count, size_t
     return status;
 }
 
-snarm_status sn_coreset_greedy(const float *points, size_t count, size_t dimensions, size_t target, uint64_t seed,
-                               snarm_progress_fn progress, void *progress_user, size_t *selected, size_t *chosen) {
+snarm_status sn_coreset_greedy(const float *points, size_t count, size_t dimensions, size_t target,
+                               uint64_t seed, snarm_progress_fn progress, void *progress_user,
+                               size_t *selected, size_t *chosen) {
     sn_coreset_counts counts = {0};
-    return sn_coreset_greedy_counted(points, count, dimensions, target, seed, progress, progress_user, selected, chosen,
-                                     &counts);
+    return sn_coreset_greedy_counted(points, count, dimensions, target, seed, progress, progress_user,
+                                     selected, chosen, &counts);
 }
 
 static snarm_status select_projected(const float *vectors, size_t count, size_t channels, size_t target,
@@ -284,7 +288,8 @@ snarm_status snarm_coreset_select(const float *vectors, size_t count, int32_t ch
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_coreset_select: a pointer is NULL");
     if (count < 1 || target < 1 || channels < 1 || channels > 4096)
         return sn_error(SNARM_ERROR_ARGUMENT,
-                        "snarm_coreset_select: count %zu, target %zu, channels %d: expected at least 1, at most 4096 channels",
+                        "snarm_coreset_select: count %zu, target %zu, channels %d: expected at least 1, at "
+                        "most 4096 channels",
                         count, target, (int)channels);
     if (options.projection < -1 || options.projection > 4096)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_coreset_options: projection is %d, expected -1..4096",
@@ -293,7 +298,8 @@ snarm_status snarm_coreset_select(const float *vectors, size_t count, int32_t ch
     const size_t wrong = sn_find_not_finite(vectors, count * (size_t)channels);
     snarm_status status =
         wrong != SIZE_MAX
-            ? sn_error(SNARM_ERROR_ARGUMENT, "snarm_coreset_select: vector %zu holds a value that is not finite",
+            ? sn_error(SNARM_ERROR_ARGUMENT,
+                       "snarm_coreset_select: vector %zu holds a value that is not finite",
                        wrong / (size_t)channels)
             : select_projected(vectors, count, (size_t)channels, target, &options, selected, chosen);
     sn_threads_leave(former);

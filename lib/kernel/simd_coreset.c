@@ -4,12 +4,12 @@
 
 enum {
     VECTORS = SN_CENTRE_LANES / SN_LANES, /* of a block of centres */
-    POINTS = SN_LANES / 2                 /* met at a time: POINTS * VECTORS = 8 sums stay in registers and hide the
+    POINTS = SN_LANES / 2 /* met at a time: POINTS * VECTORS = 8 sums stay in registers and hide the
                                              latency of an addition */
 };
 
-static void nearest_of_some(const float *const *points, const float *blocks, size_t block_count, size_t dimensions,
-                            float *nearest) {
+static void nearest_of_some(const float *const *points, const float *blocks, size_t block_count,
+                            size_t dimensions, float *nearest) {
     vfloat smallest[VECTORS][POINTS];
     for (int v = 0; v < VECTORS; v++)
         for (int p = 0; p < POINTS; p++)
@@ -39,8 +39,8 @@ static void nearest_of_some(const float *const *points, const float *blocks, siz
     }
 }
 
-void SN_AT_LEVEL(nearest)(const float *const *points, const float *blocks, size_t block_count, size_t dimensions,
-                          float *nearest) {
+void SN_AT_LEVEL(nearest)(const float *const *points, const float *blocks, size_t block_count,
+                          size_t dimensions, float *nearest) {
     for (int p = 0; p < SN_POINT_GROUP; p += POINTS)
         nearest_of_some(points + p, blocks, block_count, dimensions, nearest + p);
 }
@@ -59,8 +59,8 @@ float SN_AT_LEVEL(ordered_distance)(const float *a, const float *b, size_t count
     return sum;
 }
 
-static size_t sift_some(const float *turned, const float *limits, const float *blocks, size_t block_count, size_t axes,
-                        uint16_t *passed) {
+static size_t sift_some(const float *turned, const float *limits, const float *blocks, size_t block_count,
+                        size_t axes, uint16_t *passed) {
     size_t passing = 0;
     for (size_t block = 0; block < block_count; block++, blocks += SN_CENTRE_LANES * (axes + 1)) {
         vfloat sums[VECTORS][POINTS];
@@ -84,8 +84,8 @@ static size_t sift_some(const float *turned, const float *limits, const float *b
     return passing;
 }
 
-size_t SN_AT_LEVEL(sift)(const float *turned, const float *limits, const float *blocks, size_t block_count, size_t axes,
-                         uint16_t *passed) {
+size_t SN_AT_LEVEL(sift)(const float *turned, const float *limits, const float *blocks, size_t block_count,
+                         size_t axes, uint16_t *passed) {
     size_t passing = 0;
     for (int p = 0; p < SN_POINT_GROUP; p += POINTS)
         passing += sift_some(turned + p, limits + p, blocks, block_count, axes, passed + p);

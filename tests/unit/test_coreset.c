@@ -13,8 +13,8 @@
 static sn_rng rng;
 
 /* All points against every new centre, in the order of summation that the library's kernels promise. */
-static void check_plain_loop(const float *points, size_t count, size_t dimensions, const size_t *selected, size_t target,
-                             bool fused) {
+static void check_plain_loop(const float *points, size_t count, size_t dimensions, const size_t *selected,
+                             size_t target, bool fused) {
     float *nearest = malloc(count * sizeof *nearest);
     for (size_t i = 0; i < count; i++)
         nearest[i] = INFINITY;
@@ -48,8 +48,9 @@ static float *make_points(const shape *s) {
     float *points = random_floats(&rng, s->count * d), *axes = random_floats(&rng, 6 * d);
     for (size_t i = 0; i < s->count; i++) {
         float *point = points + i * d;
-        const float noise = s->kind == PLANE ? 0.05f : 0; /* none: along the axes distances are as large as true ones */
-        if (s->kind >= PLANE) /* near a plane of 6 dimensions, like features */
+        const float noise =
+            s->kind == PLANE ? 0.05f : 0; /* none: along the axes distances are as large as true ones */
+        if (s->kind >= PLANE)             /* near a plane of 6 dimensions, like features */
             for (size_t a = 0; a < 6; a++) {
                 const float at = (float)(2 * sn_rng_uniform(&rng) - 1);
                 for (size_t c = 0; c < d; c++)
@@ -87,10 +88,10 @@ static float *make_points(const shape *s) {
 }
 
 static const shape shapes[] = {
-    {50, 3, 49, SPREAD},       {1000, 8, 300, CLUSTERS},  {2000, 33, 150, SPREAD}, {4000, 16, 400, CLUSTERS},
-    {3000, 80, 900, PLANE},    {3000, 128, 700, SPREAD},  {3000, 64, 1500, FAR},    {2000, 70, 1500, TINY},
-    {2000, 70, 500, LARGE},    {2000, 70, 300, ENDLESS},  {1500, 90, 120, GRID},   {2500, 96, 800, CLUSTERS},
-    {2500, 300, 400, PLANE},   {2000, 70, 500, SIGNS},    {2000, 128, 500, SIGNS},
+    {50, 3, 49, SPREAD},     {1000, 8, 300, CLUSTERS}, {2000, 33, 150, SPREAD}, {4000, 16, 400, CLUSTERS},
+    {3000, 80, 900, PLANE},  {3000, 128, 700, SPREAD}, {3000, 64, 1500, FAR},   {2000, 70, 1500, TINY},
+    {2000, 70, 500, LARGE},  {2000, 70, 300, ENDLESS}, {1500, 90, 120, GRID},   {2500, 96, 800, CLUSTERS},
+    {2500, 300, 400, PLANE}, {2000, 70, 500, SIGNS},   {2000, 128, 500, SIGNS},
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
@@ -98,13 +99,15 @@ START_TEST(coreset_is_the_plain_loop) {
     const sn_simd_level level = sn_simd_override((sn_simd_level)(_i / SHAPES));
     const shape *s = shapes + _i % SHAPES;
     float *points = make_points(s);
-    size_t *selected = malloc(s->target * sizeof *selected), *again = malloc(s->target * sizeof *again), chosen;
+    size_t *selected = malloc(s->target * sizeof *selected), *again = malloc(s->target * sizeof *again),
+           chosen;
     snarm_coreset_options options;
     snarm_coreset_options_init(&options);
     options.projection = -1;
     options.threads = 1;
     options.seed = 5;
-    ck_ok(snarm_coreset_select(points, s->count, (int32_t)s->dimensions, s->target, &options, selected, &chosen));
+    ck_ok(snarm_coreset_select(points, s->count, (int32_t)s->dimensions, s->target, &options, selected,
+                               &chosen));
     if (s->kind == GRID) /* few points, often repeated: the selection may end early */
         ck_assert_uint_gt(chosen, 100);
     else
@@ -112,7 +115,8 @@ START_TEST(coreset_is_the_plain_loop) {
     check_plain_loop(points, s->count, s->dimensions, selected, chosen, level != SN_SIMD_PLAIN);
     for (options.threads = 2; options.threads <= 5; options.threads++) {
         size_t chosen_again;
-        ck_ok(snarm_coreset_select(points, s->count, (int32_t)s->dimensions, s->target, &options, again, &chosen_again));
+        ck_ok(snarm_coreset_select(points, s->count, (int32_t)s->dimensions, s->target, &options, again,
+                                   &chosen_again));
         ck_assert_uint_eq(chosen_again, chosen);
         ck_assert_int_eq(memcmp(selected, again, chosen * sizeof *again), 0);
     }
@@ -129,7 +133,8 @@ START_TEST(work_is_saved) {
     size_t *selected = malloc(TARGET * sizeof *selected), chosen;
     sn_coreset_counts counts = {0};
     const int former = sn_threads_enter(2);
-    ck_ok(sn_coreset_greedy_counted(points, COUNT, DIMENSIONS, TARGET, 0, NULL, NULL, selected, &chosen, &counts));
+    ck_ok(sn_coreset_greedy_counted(points, COUNT, DIMENSIONS, TARGET, 0, NULL, NULL, selected, &chosen,
+                                    &counts));
     sn_threads_leave(former);
     ck_assert_uint_eq(chosen, TARGET);
     ck_assert_uint_gt(counts.along_axes, 0);
@@ -150,7 +155,8 @@ START_TEST(coreset_options) {
     enum { N = 2000, C = 300 };
     float *vectors = random_floats(&rng, N * C);
     for (size_t i = N / 2; i < N; i++)
-        memcpy(vectors + i * C, vectors + (i - N / 2) * C, C * sizeof *vectors); /* the second half repeats the first */
+        memcpy(vectors + i * C, vectors + (i - N / 2) * C,
+               C * sizeof *vectors); /* the second half repeats the first */
     size_t *a = malloc(N * sizeof *a), *b = malloc(N * sizeof *b), chosen;
     snarm_coreset_options options;
     snarm_coreset_options_init(&options);
@@ -170,10 +176,12 @@ START_TEST(coreset_options) {
     ck_assert(chosen == 1 && a[0] == 0);
     int calls = 0;
     options.progress = stop_at_once, options.progress_user = &calls;
-    ck_fails(snarm_coreset_select(vectors, N, C, 100, &options, a, &chosen), SNARM_ERROR_CANCELLED, "coreset");
+    ck_fails(snarm_coreset_select(vectors, N, C, 100, &options, a, &chosen), SNARM_ERROR_CANCELLED,
+             "coreset");
     ck_assert_int_eq(calls, 1);
     options.projection = -2;
-    ck_fails(snarm_coreset_select(vectors, N, C, 100, &options, a, &chosen), SNARM_ERROR_ARGUMENT, "projection is -2");
+    ck_fails(snarm_coreset_select(vectors, N, C, 100, &options, a, &chosen), SNARM_ERROR_ARGUMENT,
+             "projection is -2");
     free(vectors), free(a), free(b);
 }
 END_TEST
