@@ -88,8 +88,9 @@ static double measure_longest(const sn_centres *c) {
 /* The principal axes of a sample that is spread over all points: any orthonormal ones would do, these tell most. */
 static snarm_status make_axes(sn_centres *c) {
     const size_t count = c->point_count < SAMPLE ? c->point_count : SAMPLE;
-    if (c->dimensions < AXES_PAY_FROM || count < AXES)
-        return SNARM_OK;
+    const double pairs = (double)c->point_count * (double)c->most;
+    if (c->dimensions < AXES_PAY_FROM || count < AXES || pairs < (double)count * (double)c->dimensions)
+        return SNARM_OK; /* the sample's covariance would take as long as the distances */
     const double longest = measure_longest(c);
     if (!(longest < 1e15)) /* squares would leave float's range */
         return SNARM_OK;
