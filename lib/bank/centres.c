@@ -11,7 +11,7 @@
  * computed, and their limits are widened by all that rounding may do:
  * u = 2^-24, a sum of n products is off by at most g(n) = n u / (1 - n u) times the sum of their magnitudes.
  * - A centre matters if its distance as computed is below the bound b; then the exact one is at most
- *   D = sqrt(b (1 + 2 g(n + 3))), n the dimensions.
+ *   D = sqrt(b (1 + 2 g(n + 3))), n the dimensions; reach() is more.
  * - The axes are orthonormal but for rounding; stretch, from the sums of rows of their Gram matrix (Gershgorin), bounds what they do
  *   to a length. Coordinates as computed are off by at most e = sqrt(axes) g(n) stretch L, L the longest point's length. So those of p
  *   and c are at most stretch D + 2 e apart.
@@ -33,12 +33,11 @@ enum {
     AXES = 48,
     AXES_PAY_FROM = 64, /* dimensions */
     SAMPLE = 4096,      /* points that the axes are made for */
-    BLOCKS_OF_WORD = 4, /* of 16 bits each */
+    TURNING_PAYS = 64,  /* centres missed: coordinates of a point cost as much as AXES distances */
+    SIFT_PAYS = 24,     /* as long as at most one pair in so many passes; else whole blocks are cheaper */
+    SIFT_AGAIN = 64,    /* chunks of a group after which the axes are tried again */
     CHUNK = 32,         /* blocks whose centres (512 rows) stay in the cache while all groups pass */
-    TURNING_PAYS =
-        64,         /* centres that a point has missed at least; coordinates cost as much as AXES distances */
-    SIFT_PAYS = 24, /* as long as at most one pair in so many passes; else whole blocks are cheaper */
-    SIFT_AGAIN = 64 /* chunks of a group after which the axes are tried again */
+    BLOCKS_OF_WORD = 4  /* of 16 bits each */
 };
 
 struct sn_meeting {
@@ -229,21 +228,22 @@ static void meet_whole(sn_meeting *m, const sn_centres *c, sn_standing *group, s
     m->counts.whole += size * blocks * LANES;
 }
 
-/* Along the axes; false if so many pass that it were better without. */
-static bool meet_sifted(sn_meeting *m, const sn_centres *c, sn_standing *group, size_t size, size_t at,
-                        size_t first, size_t blocks) {
+/* A whole group along the axes; false if so many pass that it were better without. */
+static bool meet_sifted(sn_meeting *m, const sn_centres *c, sn_standing *group, size_t at, size_t first,
+                        size_t blocks) {
+    const size_t pairs = GROUP * blocks * LANES;
     float limits[GROUP];
     for (size_t i = 0; i < GROUP; i++)
-        limits[i] = i < size ? limit_of(c, group[i].bound, m->lengths[at + i]) : -INFINITY;
+        limits[i] = limit_of(c, group[i].bound, m->lengths[at + i]);
     const size_t passing =
         c->simd->sift(m->turned + at * c->axes, limits, c->turned_blocks + first * LANES * (c->axes + 1),
                       blocks, c->axes, m->passed);
-    m->counts.along_axes += size * blocks * LANES;
-    if (passing * SIFT_PAYS > size * blocks * LANES)
+    m->counts.along_axes += pairs;
+    if (passing * SIFT_PAYS > pairs)
         return false;
     for (size_t block = blocks; block % BLOCKS_OF_WORD != 0; block++)
         memset(m->passed + block * GROUP, 0, GROUP * sizeof *m->passed);
-    for (size_t i = 0; i < size; i++)
+    for (size_t i = 0; i < GROUP; i++)
         for (size_t block = 0; block < blocks; block += BLOCKS_OF_WORD) {
             uint64_t bits = 0; /* most words are zero: few passes */
             for (size_t b = 0; b < BLOCKS_OF_WORD; b++)
@@ -260,7 +260,7 @@ static bool meet_sifted(sn_meeting *m, const sn_centres *c, sn_standing *group, 
 static void meet_chunk(sn_meeting *m, const sn_centres *c, sn_standing *group, size_t size, size_t at,
                        size_t first, size_t blocks) {
     if (at < m->turned_count && m->whole_chunks == 0) {
-        if (meet_sifted(m, c, group, size, at, first, blocks))
+        if (meet_sifted(m, c, group, at, first, blocks))
             return;
         m->whole_chunks = SIFT_AGAIN;
     } else if (m->whole_chunks > 0) {

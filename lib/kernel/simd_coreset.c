@@ -45,7 +45,7 @@ void SN_AT_LEVEL(nearest)(const float *const *points, const float *blocks, size_
         nearest_of_some(points + p, blocks, block_count, dimensions, nearest + p);
 }
 
-/* The same operations as those of one lane above: contraction of a * b + c is off for all files. */
+/* The operations of one lane above, in the same order: equal to the last bit. */
 float SN_AT_LEVEL(ordered_distance)(const float *a, const float *b, size_t count) {
     float sum = 0;
     for (size_t i = 0; i < count; i++) {
