@@ -108,8 +108,9 @@ static inline void snarm_coreset_options_init(snarm_coreset_options *options) {
 }
 
 /* Greedy k-centre selection: from a random first vector on, always the one farthest from all chosen before (ties to the smaller
- * index). Same result as the plain loop over all pairs, without most of its work: distances are brought up to date only
- * for vectors that might be the farthest.
+ * index). Same result as the plain loop over all pairs, whatever the number of threads, without most of its work: only vectors that
+ * might be the farthest are looked at, and most pairs of these are told apart along a few principal axes. Working memory: 12 bytes a
+ * vector, 4 * (dimensions + 49) a chosen one, and 4 * dimensions a vector for its projection; without one vectors are read in place.
  *   vectors   (count, channels) floats, finite
  *   target    how many to choose; at least 1; more than count: all are chosen, in order
  *   selected  receives min(target, count) indices, in the order of choice; the caller's

@@ -21,4 +21,13 @@ size_t sn_projection_dimensions(int32_t option, size_t channels);
 snarm_status sn_coreset_greedy(const float *points, size_t count, size_t dimensions, size_t target, uint64_t seed,
                                snarm_progress_fn progress, void *progress_user, size_t *selected, size_t *chosen);
 
+/* The same, for tests and measurements; the work done is added to counts. */
+typedef struct sn_coreset_counts {
+    uint64_t along_axes; /* pairs of a point and a centre that were compared along the principal axes */
+    uint64_t whole;      /* pairs of which the distance was computed */
+} sn_coreset_counts;
+snarm_status sn_coreset_greedy_counted(const float *points, size_t count, size_t dimensions, size_t target,
+                                       uint64_t seed, snarm_progress_fn progress, void *progress_user,
+                                       size_t *selected, size_t *chosen, sn_coreset_counts *counts);
+
 #endif

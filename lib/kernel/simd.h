@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Centres that lie interleaved in one block of sn_simd.nearest, whatever the level. */
-enum { SN_CENTRE_LANES = 16 };
+/* Coreset selection: centres that lie interleaved in one block, and points that meet them together, whatever the level. */
+enum { SN_CENTRE_LANES = 16, SN_POINT_GROUP = 8 };
 
 typedef enum sn_simd_level { SN_SIMD_PLAIN = 0, SN_SIMD_AVX2 = 1, SN_SIMD_AVX512 = 2 } sn_simd_level;
 
@@ -95,9 +95,17 @@ typedef struct sn_simd {
                      size_t k, float *best_values, int32_t *best_indices);
     /* Sum of (a[i] - b[i])^2. */
     float (*squared_distance)(const float *a, const float *b, size_t count);
-    /* The smallest sum over d of (point[d] - c[d])^2, d ascending in each sum, of centres c = first..last-1. blocks holds
-     * (dimensions, SN_CENTRE_LANES) floats for every SN_CENTRE_LANES centres. Infinite if there are none. */
-    float (*nearest)(const float *point, const float *blocks, size_t first, size_t last, size_t dimensions);
+    /* Of each of SN_POINT_GROUP points the smallest sum over d of (point[d] - c[d])^2, d ascending in each sum, over all centres
+     * c of the blocks, which hold (dimensions, SN_CENTRE_LANES) floats each. Infinite if there are none. */
+    void (*nearest)(const float *const *points, const float *blocks, size_t block_count, size_t dimensions,
+                    float *nearest);
+    /* The sum of (a[i] - b[i])^2 in the same order: to the last bit what nearest takes the smallest of. */
+    float (*ordered_distance)(const float *a, const float *b, size_t count);
+    /* Blocks hold (1 + axes, SN_CENTRE_LANES) floats: a start s and coordinates c of each centre; turned (axes, SN_POINT_GROUP)
+     * those of points. Bit i of passed[block][point] is set unless s + sum over a of turned[a] * c[a] is above the
+     * point's limit for centre i of the block. Returns how many are set. */
+    size_t (*sift)(const float *turned, const float *limits, const float *blocks, size_t block_count, size_t axes,
+                   uint16_t *passed);
     /* Sum of a[i] * b[i]. */
     float (*dot)(const float *a, const float *b, size_t count);
     /* With r = scale * residual: dst = means of neighbouring pairs of |r| (first half), then of r^2. channels is even. */

@@ -44,31 +44,6 @@ static float squared_distance(const float *a, const float *b, size_t count) {
     return sum;
 }
 
-static float nearest(const float *point, const float *blocks, size_t first, size_t last, size_t dimensions) {
-    enum { VECTORS = SN_CENTRE_LANES / SN_LANES };
-    float smallest_sum = __builtin_inff();
-    for (size_t block = first / SN_CENTRE_LANES; block * SN_CENTRE_LANES < last; block++) {
-        const float *centres = blocks + block * SN_CENTRE_LANES * dimensions;
-        vfloat sums[VECTORS];
-        for (int v = 0; v < VECTORS; v++)
-            sums[v] = v_set(0);
-        for (size_t d = 0; d < dimensions; d++)
-            for (int v = 0; v < VECTORS; v++) {
-                const vfloat difference = v_set(point[d]) - v_load(centres + d * SN_CENTRE_LANES + v * SN_LANES);
-                sums[v] = v_fma(difference, difference, sums[v]);
-            }
-        float lanes[SN_CENTRE_LANES];
-        for (int v = 0; v < VECTORS; v++)
-            v_store(lanes + v * SN_LANES, sums[v]);
-        for (size_t lane = 0; lane < SN_CENTRE_LANES; lane++) {
-            const size_t centre = block * SN_CENTRE_LANES + lane;
-            if (centre >= first && centre < last && lanes[lane] < smallest_sum)
-                smallest_sum = lanes[lane];
-        }
-    }
-    return smallest_sum;
-}
-
 static float dot(const float *a, const float *b, size_t count) {
     vfloat sum0 = v_set(0), sum1 = v_set(0);
     size_t i = 0;
@@ -86,7 +61,9 @@ extern const sn_simd SN_AT_LEVEL(simd);
 const sn_simd SN_AT_LEVEL(simd) = {
     .smallest = smallest,
     .squared_distance = squared_distance,
-    .nearest = nearest,
+    .nearest = SN_AT_LEVEL(nearest),
+    .ordered_distance = SN_AT_LEVEL(ordered_distance),
+    .sift = SN_AT_LEVEL(sift),
     .dot = dot,
     .phi = SN_AT_LEVEL(phi),
     .rms_norm = SN_AT_LEVEL(rms_norm),

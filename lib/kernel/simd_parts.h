@@ -27,6 +27,13 @@ void SN_AT_LEVEL(from_bf16)(const uint16_t *src, size_t count, float *dst);
 void SN_AT_LEVEL(softmax)(const float *scores, size_t count, float scale, float *dst, float *sum);
 void SN_AT_LEVEL(softmax_bf16)(const float *scores, size_t count, float scale, uint16_t *dst, float *sum);
 
+/* simd_coreset.c */
+void SN_AT_LEVEL(nearest)(const float *const *points, const float *blocks, size_t block_count, size_t dimensions,
+                          float *nearest);
+float SN_AT_LEVEL(ordered_distance)(const float *a, const float *b, size_t count);
+size_t SN_AT_LEVEL(sift)(const float *turned, const float *limits, const float *blocks, size_t block_count, size_t axes,
+                       uint16_t *passed);
+
 /* simd_scan.c */
 void SN_AT_LEVEL(causal_conv_silu)(const float *src, size_t src_stride, size_t length, const float *weights,
                                    size_t weights_stride, const float *bias, size_t taps, size_t channels,

@@ -1,7 +1,6 @@
-/* The bank: exact search against all pairs, exclusion, merging, files; the coreset against the plain greedy loop. */
+/* The bank: exact search against all pairs, exclusion, merging, files. */
 #include "core/threads.h"
 #include "io/safetensors.h"
-#include "kernel/simd.h"
 #include "reference.h"
 #include "snarm/bank.h"
 #include "support.h"
@@ -207,95 +206,6 @@ START_TEST(threads_do_not_matter) {
 }
 END_TEST
 
-/* All points against every new centre, in the order of summation that the library's kernels promise. */
-static void check_plain_loop(const float *points, size_t count, size_t dimensions, const size_t *selected, size_t target) {
-    float *nearest = malloc(count * sizeof *nearest);
-    for (size_t i = 0; i < count; i++)
-        nearest[i] = INFINITY;
-    size_t centre = selected[0];
-    for (size_t c = 0; c < target; c++) {
-        ck_assert_uint_eq(selected[c], centre);
-        for (size_t i = 0; i < count; i++) {
-            float sum = 0;
-            for (size_t d = 0; d < dimensions; d++) {
-                float difference = points[i * dimensions + d] - points[centre * dimensions + d];
-                sum = sn_simd_best() == SN_SIMD_PLAIN ? sum + difference * difference : fmaf(difference, difference, sum);
-            }
-            nearest[i] = sum < nearest[i] ? sum : nearest[i];
-        }
-        centre = 0;
-        for (size_t i = 1; i < count; i++)
-            if (nearest[i] > nearest[centre])
-                centre = i;
-    }
-    free(nearest);
-}
-
-START_TEST(coreset_is_the_plain_loop) {
-    /* points, dimensions, chosen, clusters in the data (0: none) */
-    static const size_t shapes[][4] = {{50, 3, 49, 0}, {1000, 8, 300, 10}, {2000, 33, 150, 0}, {4000, 16, 400, 40}};
-    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
-        size_t count = shapes[s][0], dimensions = shapes[s][1], target = shapes[s][2];
-        float *points = random_floats(&rng, count * dimensions);
-        for (size_t i = 0; i < count && shapes[s][3] > 0; i++)
-            for (size_t d = 0; d < dimensions; d++)
-                points[i * dimensions + d] = 0.1f * points[i * dimensions + d] + (float)((i * 7 + d * 13) % shapes[s][3]);
-        size_t *selected = malloc(target * sizeof *selected), *again = malloc(target * sizeof *again), chosen;
-        snarm_coreset_options options;
-        snarm_coreset_options_init(&options);
-        options.projection = -1;
-        options.threads = 1;
-        options.seed = 5;
-        ck_ok(snarm_coreset_select(points, count, (int32_t)dimensions, target, &options, selected, &chosen));
-        ck_assert_uint_eq(chosen, target);
-        for (options.threads = 2; options.threads <= 3; options.threads++) {
-            ck_ok(snarm_coreset_select(points, count, (int32_t)dimensions, target, &options, again, &chosen));
-            ck_assert_int_eq(memcmp(selected, again, target * sizeof *again), 0);
-        }
-        check_plain_loop(points, count, dimensions, selected, target);
-        free(selected), free(again);
-        free(points);
-    }
-}
-END_TEST
-
-static int stop_at_once(void *user, const char *stage, uint64_t done, uint64_t total) {
-    ck_assert_str_eq(stage, "coreset");
-    ck_assert_uint_le(done, total);
-    ++*(int *)user;
-    return 1;
-}
-
-START_TEST(coreset_options) {
-    enum { N = 2000, C = 300 };
-    float *vectors = random_floats(&rng, N * C);
-    for (size_t i = N / 2; i < N; i++)
-        memcpy(vectors + i * C, vectors + (i - N / 2) * C, C * sizeof *vectors); /* the second half repeats the first */
-    size_t *a = malloc(N * sizeof *a), *b = malloc(N * sizeof *b), chosen;
-    snarm_coreset_options options;
-    snarm_coreset_options_init(&options);
-    ck_ok(snarm_coreset_select(vectors, N, C, 100, &options, a, &chosen));
-    ck_assert_uint_eq(chosen, 100);
-    options.threads = 1;
-    ck_ok(snarm_coreset_select(vectors, N, C, 100, &options, b, &chosen));
-    ck_assert_int_eq(memcmp(a, b, 100 * sizeof *a), 0);
-    options.seed = 1;
-    ck_ok(snarm_coreset_select(vectors, N, C, 100, &options, b, &chosen));
-    ck_assert_int_ne(memcmp(a, b, 100 * sizeof *a), 0);
-    ck_ok(snarm_coreset_select(vectors, N, C, N - 1, NULL, a, &chosen));
-    ck_assert_uint_eq(chosen, N / 2);
-    ck_ok(snarm_coreset_select(vectors, 10, C, 20, NULL, a, &chosen));
-    ck_assert_uint_eq(chosen, 10);
-    int calls = 0;
-    options.progress = stop_at_once, options.progress_user = &calls;
-    ck_fails(snarm_coreset_select(vectors, N, C, 100, &options, a, &chosen), SNARM_ERROR_CANCELLED, "coreset");
-    ck_assert_int_eq(calls, 1);
-    options.projection = -2;
-    ck_fails(snarm_coreset_select(vectors, N, C, 100, &options, a, &chosen), SNARM_ERROR_ARGUMENT, "projection is -2");
-    free(vectors), free(a), free(b);
-}
-END_TEST
-
 int main(void) {
     sn_rng_seed(&rng, 3, 0);
     Suite *suite = suite_create("bank");
@@ -306,8 +216,6 @@ int main(void) {
     tcase_add_test(cases, bad_arguments);
     tcase_add_test(cases, merge_add_save_load);
     tcase_add_test(cases, threads_do_not_matter);
-    tcase_add_test(cases, coreset_is_the_plain_loop);
-    tcase_add_test(cases, coreset_options);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
 }

@@ -200,23 +200,6 @@ START_TEST(vector_kernels) {
         }
         ck_assert_double_lt(fabs(simd->squared_distance(a, b, count) - distance), 1e-6 * (1 + distance));
         ck_assert_double_lt(fabs(simd->dot(a, b, count) - product), 1e-6 * magnitude);
-        /* The same numbers as count / 3 dimensions of up to 3 centres, interleaved. */
-        const size_t dimensions = count / 3, centres = dimensions > 0 ? 1 + count % 3 : 0;
-        float *blocks = calloc((dimensions + 1) * SN_CENTRE_LANES, sizeof *blocks);
-        for (size_t first = 0; first <= centres; first++) {
-            double least = INFINITY;
-            for (size_t c = 0; c < centres; c++) {
-                double sum = 0;
-                for (size_t d = 0; d < dimensions; d++) {
-                    blocks[d * SN_CENTRE_LANES + c] = b[c * dimensions + d];
-                    sum += ((double)a[d] - b[c * dimensions + d]) * ((double)a[d] - b[c * dimensions + d]);
-                }
-                least = c >= first && sum < least ? sum : least;
-            }
-            const float found = simd->nearest(a, blocks, first, centres, dimensions);
-            ck_assert(first == centres ? isinf(found) : fabs(found - least) < 1e-5 * (1 + least));
-        }
-        free(blocks);
         int32_t *owners = malloc((count + 1) * sizeof *owners);
         for (size_t i = 0; i < count; i++) {
             owners[i] = (int32_t)(i % 3);
@@ -248,6 +231,65 @@ START_TEST(vector_kernels) {
 }
 END_TEST
 
+/* Centres in blocks of which the last is not full, points of which some lie among them: exact smallest sums in the promised order,
+ * and bits for all centres that are not too far. */
+START_TEST(coreset_kernels) {
+    sn_simd_override((sn_simd_level)_i);
+    const sn_simd *simd = sn_simd_table();
+    enum { CENTRES = 37, BLOCKS = (CENTRES + SN_CENTRE_LANES - 1) / SN_CENTRE_LANES, AXES = 5 };
+    for (size_t dimensions = 1; dimensions < 70; dimensions += 11) {
+        float *points = random_floats(&rng, SN_POINT_GROUP * dimensions), *centres = random_floats(&rng, CENTRES * dimensions);
+        float *blocks = malloc(BLOCKS * SN_CENTRE_LANES * dimensions * sizeof *blocks), found[SN_POINT_GROUP];
+        const float *rows[SN_POINT_GROUP];
+        for (size_t c = 0; c < BLOCKS * SN_CENTRE_LANES; c++)
+            for (size_t d = 0; d < dimensions; d++)
+                blocks[(c / SN_CENTRE_LANES * dimensions + d) * SN_CENTRE_LANES + c % SN_CENTRE_LANES] =
+                    c < CENTRES ? centres[c * dimensions + d] : INFINITY;
+        for (size_t p = 0; p < SN_POINT_GROUP; p++)
+            rows[p] = points + p * dimensions;
+        simd->nearest(rows, blocks, 0, dimensions, found);
+        for (size_t p = 0; p < SN_POINT_GROUP; p++)
+            ck_assert(isinf(found[p]));
+        simd->nearest(rows, blocks, BLOCKS, dimensions, found);
+        for (size_t p = 0; p < SN_POINT_GROUP; p++) {
+            float least = INFINITY;
+            for (size_t c = 0; c < CENTRES; c++) {
+                const float distance = simd->ordered_distance(rows[p], centres + c * dimensions, dimensions);
+                double sum = 0;
+                for (size_t d = 0; d < dimensions; d++) {
+                    const double difference = (double)rows[p][d] - (double)centres[c * dimensions + d];
+                    sum += difference * difference;
+                }
+                ck_assert_double_lt(fabs((double)distance - sum), 1e-5 * (1 + sum));
+                least = distance < least ? distance : least;
+            }
+            ck_assert(found[p] == least);
+        }
+        free(points), free(centres), free(blocks);
+    }
+    float *turned = random_floats(&rng, AXES * SN_POINT_GROUP), *limits = random_floats(&rng, SN_POINT_GROUP);
+    float *blocks = random_floats(&rng, BLOCKS * (AXES + 1) * SN_CENTRE_LANES);
+    blocks[2] = NAN, blocks[3] = INFINITY, limits[1] = INFINITY, limits[2] = -INFINITY;
+    uint16_t passed[BLOCKS * SN_POINT_GROUP];
+    size_t passing = simd->sift(turned, limits, blocks, BLOCKS, AXES, passed);
+    for (size_t block = 0; block < BLOCKS; block++)
+        for (size_t p = 0; p < SN_POINT_GROUP; p++)
+            for (size_t lane = 0; lane < SN_CENTRE_LANES; lane++) {
+                const float *at = blocks + block * (AXES + 1) * SN_CENTRE_LANES + lane;
+                double sum = (double)at[0];
+                for (size_t a = 0; a < AXES; a++)
+                    sum += (double)turned[a * SN_POINT_GROUP + p] * (double)at[(a + 1) * SN_CENTRE_LANES];
+                const unsigned bit = (unsigned)passed[block * SN_POINT_GROUP + p] >> lane & 1;
+                passing -= bit;
+                if (isnan(sum) || !(fabs(sum - (double)limits[p]) < 1e-5)) /* not too near to tell */
+                    ck_assert_uint_eq(bit, !(sum > (double)limits[p]));
+            }
+    ck_assert_uint_eq(passing, 0);
+    free(turned), free(limits), free(blocks);
+    sn_simd_override(sn_simd_best());
+}
+END_TEST
+
 int main(void) {
     sn_rng_seed(&rng, 1, 0);
     if (sn_stream_create(&stream) != SNARM_OK)
@@ -262,6 +304,7 @@ int main(void) {
     tcase_add_test(cases, attention);
     tcase_add_test(cases, layer_norm);
     tcase_add_loop_test(cases, vector_kernels, SN_SIMD_PLAIN, SN_SIMD_AVX512 + 1);
+    tcase_add_loop_test(cases, coreset_kernels, SN_SIMD_PLAIN, SN_SIMD_AVX512 + 1);
     suite_add_tcase(suite, cases);
     int status = run_suite(suite);
     sn_stream_destroy(stream);
