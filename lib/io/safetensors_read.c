@@ -281,7 +281,16 @@ snarm_status sn_safetensors_require(const sn_safetensors *file, const char *name
     return SNARM_OK;
 }
 
-snarm_status sn_tensor_to_f32(const sn_safetensors *file, const sn_tensor *tensor, float *dst) {
+/* Lets go of the whole pages of a tensor that has been copied: they would count as the process's memory for as long as the file is
+ * open, and are read again should they be asked for. */
+static void let_go(const sn_tensor *tensor) {
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)tensor->data, end = begin + tensor->bytes;
+    const uintptr_t first = (begin + page - 1) / page * page, last = end / page * page;
+    if (first < last)
+        (void)madvise((void *)first, last - first, MADV_DONTNEED); /* a wish */
+}
+
+static snarm_status convert(const sn_safetensors *file, const sn_tensor *tensor, float *dst) {
     const unsigned char *src = tensor->data;
     switch (tensor->dtype) {
     case SN_F32:
@@ -306,6 +315,12 @@ snarm_status sn_tensor_to_f32(const sn_safetensors *file, const sn_tensor *tenso
         return sn_error(SNARM_ERROR_FORMAT, "%s: tensor %.80s: type %s, expected F32, F16, BF16 or F64", file->path,
                         tensor->name, sn_dtype_name(tensor->dtype));
     }
+}
+
+snarm_status sn_tensor_to_f32(const sn_safetensors *file, const sn_tensor *tensor, float *dst) {
+    SN_TRY(convert(file, tensor, dst));
+    let_go(tensor);
+    return SNARM_OK;
 }
 
 snarm_status sn_tensor_to_i32(const sn_safetensors *file, const sn_tensor *tensor, int32_t *dst) {
