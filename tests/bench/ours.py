@@ -1,0 +1,109 @@
+"""Our side: the library and the programs of a build folder, what to ask them for in each precision, and files of random weights."""
+import inspect
+import json
+import os
+import subprocess
+import sys
+
+from measure import Absent
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+ALL_PRECISIONS = ("f32", "bf16", "int8")
+
+
+class Context:
+    """What every stage is given."""
+
+    def __init__(self, arguments, work):
+        self.build = os.path.abspath(arguments.build)
+        self.shared = os.path.abspath(arguments.shared)
+        self.threads, self.rounds, self.quick = arguments.threads, arguments.rounds, arguments.quick
+        self.work = work
+        self.snarm = open_library(self.build)
+        self.precisions = self._precisions(arguments.precisions)
+
+    def _precisions(self, wanted):
+        known = [p for p in ALL_PRECISIONS if p == "f32" or "precision" in inspect.signature(self.snarm.Backbone.__init__).parameters]
+        if wanted is None:
+            return known
+        for name in wanted.split(","):
+            if name not in known:
+                sys.exit(f"peers.py: --precisions: {name!r}, expected some of {', '.join(known)}")
+        return wanted.split(",")
+
+    def made_for(self, maker, precision):
+        """Keyword arguments that make a handle compute in that precision; maker is the class or function that will take them. {} where
+        it has no choice of precisions, which is f32."""
+        return {"precision": precision} if "precision" in inspect.signature(maker).parameters else {}
+
+    def program(self, *parts):
+        path = os.path.join(self.build, *parts)
+        if not os.path.exists(path):
+            raise Absent(f"{path} is absent: build it with `ninja -C {os.path.relpath(self.build)}`.")
+        return path
+
+    @property
+    def command(self):
+        return self.program("examples", "snarm", "snarm")
+
+    def weights(self, kind):
+        """A file of random weights: vit, resnet18, wide_resnet, scorer."""
+        path = os.path.join(self.work, kind + ".safetensors")
+        if not os.path.exists(path):
+            made = subprocess.run([self.program("tests", "random_weights"), kind, path], stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT, text=True)
+            if made.returncode != 0 or not os.path.exists(path):
+                raise RuntimeError(f"random_weights {kind}: {made.stdout.strip()}")
+        return path
+
+    def shared_file(self, *parts):
+        """A file or folder of the shared data, which are not in the repository."""
+        path = os.path.join(self.shared, *parts)
+        if not os.path.exists(path):
+            raise Absent(f"{os.path.join(*parts)} is absent: give the folder that holds it with --shared.")
+        return path
+
+    def pictures(self):
+        return self.shared_file("data", "mtd", "magnetic_tile", "train", "good")
+
+    def planes(self, info, count=1):
+        """Preprocessed pictures for a backbone (count, 3, height, width): real ones where there are such, else noise."""
+        import numpy as np
+
+        try:
+            folder = self.pictures()
+            names = sorted(os.listdir(folder))[:count]
+            return np.stack([self.snarm.preprocess(os.path.join(folder, name), info.preprocess) for name in names])
+        except Absent:
+            generator = np.random.default_rng(0)
+            return generator.standard_normal((count, 3, info.height, info.width), np.float32)
+
+    def ceiling(self):
+        """What the machine can do: {"gflops": {precision: GFLOP/s}, "read_gbs": GB/s}, measured now."""
+        side, mebibytes = ("256", "16") if self.quick else ("2048", "512")
+        run = subprocess.run([self.program("tests", "bench", "ceiling"), str(self.threads), side, mebibytes], check=True,
+                             stdout=subprocess.PIPE, text=True)
+        return json.loads(run.stdout)
+
+
+def open_library(build):
+    """The Python package with this build's library."""
+    library = os.path.join(build, "lib", "libsnarm.so")
+    if not os.path.exists(library):
+        sys.exit(f"peers.py: {library} is absent: build the library first, or give another folder with --build")
+    os.environ["SNARM_LIBRARY"] = library
+    sys.path.insert(0, os.path.join(ROOT, "bindings", "python"))
+    sys.path.insert(0, os.path.join(ROOT, "tests", "measure"))
+    import snarm
+
+    return snarm
+
+
+def need(module, package=None):
+    """The module, or Absent with the sentence that names what to install."""
+    import importlib
+
+    try:
+        return importlib.import_module(module)
+    except ImportError as problem:
+        raise Absent(f"{module} cannot be imported ({problem}): install it with `pip install {package or module}`.") from None
