@@ -66,17 +66,39 @@ class Context:
     def pictures(self):
         return self.shared_file("data", "mtd", "magnetic_tile", "train", "good")
 
-    def planes(self, info, count=1):
-        """Preprocessed pictures for a backbone (count, 3, height, width): real ones where there are such, else noise."""
+    def some_pictures(self, count):
+        """(height, width, 3) uint8 each: real ones where there are such, else painted here."""
         import numpy as np
 
         try:
             folder = self.pictures()
-            names = sorted(os.listdir(folder))[:count]
-            return np.stack([self.snarm.preprocess(os.path.join(folder, name), info.preprocess) for name in names])
+            loaded = [self.snarm.load_image(os.path.join(folder, name)) for name in sorted(os.listdir(folder))[:count]]
+            return [picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, 2) for picture in loaded]
         except Absent:
             generator = np.random.default_rng(0)
-            return generator.standard_normal((count, 3, info.height, info.width), np.float32)
+            coarse = generator.integers(0, 256, (count, 20, 16, 3), np.uint8)
+            fine = generator.integers(0, 32, (count, 320, 256, 3), np.uint8)
+            return list((coarse.repeat(16, 1).repeat(16, 2) // 8 * 7 + fine).astype(np.uint8))
+
+    def planes(self, info, count=1):
+        """Preprocessed pictures for a backbone (count, 3, height, width)."""
+        import numpy as np
+
+        return np.stack([self.snarm.preprocess(picture, info.preprocess) for picture in self.some_pictures(count)])
+
+    def model(self, name, weights, pictures, **fit):
+        """A detector's file, fitted once a run."""
+        path = os.path.join(self.work, name + ".snarm")
+        if not os.path.exists(path):
+            self.snarm.Detector.fit(self.some_pictures(pictures), weights, threads=self.threads, **fit).save(path)
+        return path
+
+    def paper_model(self, scorer=True):
+        """ViT-B/14 at 392, a bank of all patches of 42 pictures (100,842 x 512), k = 3, a scorer of the paper's sizes; random weights."""
+        size, pictures, bank = (56, 6, 250) if self.quick else (392, 42, 42 * 49 * 49)
+        more = {"scorer_path": self.weights("scorer")} if scorer else {}
+        return self.model("paper" if scorer else "paper_untrained", self.weights("vit"), pictures, width=size, height=size, bank_size=bank,
+                          neighbours=3, **more)
 
     def ceiling(self):
         """What the machine can do: {"gflops": {precision: GFLOP/s}, "read_gbs": GB/s}, measured now."""

@@ -1,0 +1,131 @@
+"""A whole inspection with the paper's sizes: from the picture's pixels to map and score."""
+import statistics
+import time
+
+import numpy as np
+
+from measure import Side, correlation, demand, fastest, table, take_turns
+from ours import need
+from stage_scorer import branch_gflop
+
+TITLE = "A whole inspection"
+LEAST = {"f32": 0.99, "bf16": 0.95, "int8": 0.9}
+STAGES = ("backbone", "match", "scorer")
+
+
+def prepare(picture, size):
+    """(height, width, 3) uint8 to the network's input (1, 3, size, size)."""
+    torch = need("torch")
+    x = torch.from_numpy(picture).permute(2, 0, 1)[None].float()
+    x = torch.nn.functional.interpolate(x, (size, size), mode="bilinear") / 255
+    return (x - torch.tensor([0.485, 0.456, 0.406])[:, None, None]) / torch.tensor([0.229, 0.224, 0.225])[:, None, None]
+
+
+class TorchInspection:
+    """The published pipeline; keeps the milliseconds of its stages."""
+
+    def __init__(self, features, pipeline, size):
+        self.features, self.pipeline, self.size, self.spent = features, pipeline, size, {name: [] for name in STAGES}
+
+    def __call__(self, picture):
+        torch, p = need("torch"), self.pipeline
+        from torch_pipeline import smooth
+
+        with torch.inference_mode():
+            began = time.perf_counter()
+            rows = self.features(prepare(picture, self.size))[0].float()
+            seen = time.perf_counter()
+            inter = p.inter(rows)
+            hybrid, reference, _ = p.hybrid(rows, inter)
+            matched = time.perf_counter()
+            smoothed = smooth(p.raw_map(p.logits(hybrid, reference), self.size)[None])[0]
+            score = p.score(smoothed)
+            for name, seconds in zip(STAGES, (seen - began, matched - seen, time.perf_counter() - matched)):
+                self.spent[name].append(1e3 * seconds)
+            return smoothed.numpy(), float(score)
+
+
+def our_sides(context, model, picture, gflop):
+    """(side, what it spent) of each precision, searching exactly and with the filter."""
+    sides = []
+    for precision in context.precisions:
+        for exact in (True, False):
+            made = context.made_for(context.snarm.Detector.load, precision)
+            detector = context.snarm.Detector.load(model, threads=context.threads, exact=exact, **made)
+            axes = detector.bank.search_info.axes
+            if not exact and axes == 0:
+                continue
+            spent = {name: [] for name in STAGES}
+
+            def run(detector=detector, spent=spent):
+                result = detector.inspect(picture)
+                spent["backbone"].append(result.preprocess_ms + result.backbone_ms)
+                spent["match"].append(result.match_ms)
+                spent["scorer"].append(result.scorer_ms + result.map_ms)
+                return result.map, result.score
+
+            search = "exact search" if exact else f"search filtered by {axes} axes"
+            sides.append((Side(f"libsnarm {precision}, {search}", run, True, precision, gflop if exact else 0), spent))
+    return sides
+
+
+def torch_sides(context, detector, picture, gflop, size):
+    """PyTorch with the network in f32 and in bf16; the distances to the bank in the fastest of a few ways."""
+    from torch_backbones import Vit
+    from torch_pipeline import WAYS, Pipeline, read_scorer
+
+    torch = need("torch")
+    torch.set_num_threads(context.threads)
+    vit = Vit(context.weights("vit"), size)
+    narrow = Vit(context.weights("vit"), size).to(torch.bfloat16)
+    network, ratio = read_scorer(context.weights("scorer"))
+    bank = torch.from_numpy(np.array(detector.bank.vectors))
+    with torch.inference_mode():
+        rows = vit(prepare(picture, size))[0]
+        way, _ = fastest([((way, part), lambda way=way, part=part: Pipeline(network, ratio, bank, 3, way, part).inter(rows))
+                          for _, way, part in WAYS], tries=1)
+    pipeline = Pipeline(network, ratio, bank, 3, *way)
+    sides = []
+    for precision, features in (("f32", vit), ("bf16", lambda x: narrow(x.to(torch.bfloat16)))):
+        inspection = TorchInspection(features, pipeline, size)
+        name = f"published pipeline in PyTorch, network in {precision}, distances by {way[0]} of {min(way[1], len(rows)):,} patches at a time"
+        sides.append((Side(name, lambda i=inspection: i(picture), precision=precision, gflop=gflop), inspection.spent))
+    return sides, vit, network
+
+
+def measure(context, say):
+    need("torch")
+    need("safetensors")
+    from torch_pipeline import check_golden
+
+    checks = [f"PyTorch's pipeline against the vectors of the published code: largest relative error "
+              f"{check_golden(context.shared_file('golden')):.1e}"]
+    size = 56 if context.quick else 392
+    say("    fitting")
+    model = context.paper_model()
+    detector = context.snarm.Detector.load(model, threads=context.threads)
+    picture = context.some_pictures(8 if context.quick else 50)[-1]  # not one of those it was fitted with, where there are enough
+    patches, count, channels = detector.info.backbone.patches, len(detector.bank), detector.bank.channels
+    peers, vit, network = torch_sides(context, detector, picture, 0, size)
+    hard = patches - round(0.75 * patches)
+    work = {"backbone": vit.gflop(), "search": 2e-9 * patches * count * channels, "intra": 2e-9 * patches * (patches - hard) * channels,
+            "scorer": branch_gflop(network, patches, hard, channels)}
+    gflop = sum(work.values())
+    pairs = our_sides(context, model, picture, gflop) + peers
+    for side, _ in peers:
+        side.gflop = gflop
+    expected, score = peers[0][0].run()
+    for side, _ in pairs:
+        found, value = side.run()
+        checks.append(demand(f"{side.name}: correlation of the map with the published pipeline's in f32", correlation(found, expected),
+                             LEAST[side.precision]))
+    for _, spent in pairs:
+        for values in spent.values():
+            values.clear()
+    rows = take_turns([side for side, _ in pairs], context.rounds, say)
+    for made, (_, spent) in zip(rows, pairs):
+        made["also"] = {f"{name} ms": f"{statistics.median(values):.1f}" for name, values in spent.items()}
+    text = (f"A picture of {picture.shape[1]} x {picture.shape[0]} to 3 x {size} x {size}, ViT-B/14 with 4 registers, bank {count:,} x {channels} "
+            f"of real pictures' features, k = 3, reference ratio 0.75, scorer of the paper's sizes; random weights, the same in all. GFLOP with an "
+            f"exact search: {gflop:.0f} (" + ", ".join(f"{name} {value:.1f}" for name, value in work.items()) + ").")
+    return [table("SNARM: picture to map and score", text, rows, checks)], []
