@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 import traceback
+import warnings
 
 STAGES = ("backbone", "search", "scorer", "end_to_end", "patchcore", "coreset", "training", "memory")
 
@@ -79,6 +80,8 @@ def main():
     arguments = parse()
     # Before any library with threads of its own is loaded.
     os.environ.setdefault("OMP_NUM_THREADS", str(arguments.threads))
+    os.environ.setdefault("PYTHONWARNINGS", "ignore")
+    warnings.simplefilter("ignore")  # other programs' remarks on their own future
     from machine import describe
     from measure import Absent
     from ours import Context
