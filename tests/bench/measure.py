@@ -17,7 +17,8 @@ class Side:
     """One program, ours or another's, doing a piece of work.
 
     run: does it once. precision: "f32", "bf16", ... gflop: what one run computes, 0: not stated. bytes: that one run must read at least,
-    where memory and not arithmetic is the limit. also: further columns of the table, such as recall.
+    where memory and not arithmetic is the limit. also: further columns of the table, such as recall. same:
+    False where its result is another than the others', so that its time cannot be set beside theirs.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Side:
     bytes: float = 0.0
     also: dict = field(default_factory=dict)
     note: str = ""
+    same: bool = True
 
 
 def seconds_of(run):
@@ -75,7 +77,7 @@ def row(side, seconds):
     return {
         "name": side.name, "ours": side.ours, "precision": side.precision, "gflop": side.gflop, "bytes": side.bytes,
         "median_ms": 1e3 * statistics.median(seconds), "minimum_ms": 1e3 * min(seconds), "runs": len(seconds),
-        "also": side.also, "note": side.note,
+        "also": side.also, "note": side.note, "same": side.same,
     }
 
 

@@ -68,22 +68,28 @@ def onnxruntime_side(name, model, planes, threads, gflop=0.0):
     return Side(f"{name}ONNX Runtime f32", lambda: session.run(None, feed)[0], gflop=gflop)
 
 
-def openvino_side(name, module, model, planes, threads, precision, gflop=0.0):
-    """The faster of the model converted from ONNX and straight from PyTorch. The hint is always given, as OpenVINO takes bf16 by itself
-    on processors that have it."""
-    openvino = need("openvino")
+def openvino_runner(network, planes, threads, precision):
+    """A function from planes to the first output. network: a torch module, or the bytes of an ONNX file. The hint is always given, as
+    OpenVINO takes bf16 by itself on processors that have it."""
+    openvino, torch = need("openvino"), need("torch")
     core = openvino.Core()
-    hints = {"INFERENCE_PRECISION_HINT": {"f32": "f32", "bf16": "bf16"}[precision], "INFERENCE_NUM_THREADS": threads,
-             "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}
-    torch = need("torch")
-    with torch.inference_mode():
-        direct = openvino.convert_model(module, example_input=planes, input=[tuple(planes.shape)])
+    if isinstance(network, bytes):
+        model = core.read_model(network)
+    else:
+        with torch.inference_mode():
+            model = openvino.convert_model(network, example_input=planes, input=[tuple(planes.shape)])
+    hints = {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}
+    compiled = core.compile_model(model, "CPU", hints)
+    if compiled.get_property("INFERENCE_PRECISION_HINT").to_string() != precision:
+        raise Absent(f"OpenVINO has no {precision} on this processor.")
+    return runner(compiled)
+
+
+def openvino_side(name, module, model, planes, threads, precision, gflop=0.0):
+    """The faster of the model converted from ONNX and straight from PyTorch."""
     ways = []
-    for way, network in ((", from ONNX", core.read_model(model)), (", from PyTorch", direct)):
-        compiled = core.compile_model(network, "CPU", hints)
-        if compiled.get_property("INFERENCE_PRECISION_HINT").to_string() != {"f32": "f32", "bf16": "bf16"}[precision]:
-            raise Absent(f"OpenVINO has no {precision} on this processor.")
-        run = runner(compiled)
+    for way, network in ((", from ONNX", model), (", from PyTorch", module)):
+        run = openvino_runner(network, planes, threads, precision)
         ways.append((way, lambda run=run: run(planes.numpy())))
     way, run = fastest(ways)
     return Side(f"{name}OpenVINO {precision}{way}", run, precision=precision, gflop=gflop)

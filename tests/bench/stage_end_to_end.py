@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from measure import Side, correlation, demand, fastest, table, take_turns
+from measure import Absent, Side, correlation, demand, fastest, table, take_turns
 from ours import need
 from stage_scorer import branch_gflop
 
@@ -14,10 +14,11 @@ STAGES = ("backbone", "match", "scorer")
 
 
 def prepare(picture, size):
-    """(height, width, 3) uint8 to the network's input (1, 3, size, size)."""
+    """(height, width, 3) uint8 to the network's input (1, 3, size, size); the resized picture is whole numbers again, as the
+    library's, whose fixed-point weights round some of them to the number beside."""
     torch = need("torch")
     x = torch.from_numpy(picture).permute(2, 0, 1)[None].float()
-    x = torch.nn.functional.interpolate(x, (size, size), mode="bilinear") / 255
+    x = torch.nn.functional.interpolate(x, (size, size), mode="bilinear").round_() / 255
     return (x - torch.tensor([0.485, 0.456, 0.406])[:, None, None]) / torch.tensor([0.229, 0.224, 0.225])[:, None, None]
 
 
@@ -69,7 +70,33 @@ def our_sides(context, model, picture, gflop):
     return sides
 
 
-def torch_sides(context, detector, picture, gflop, size):
+def assembled(context, vit, picture, pipeline, size, say):
+    """What one would put together from the fastest parts: the network in OpenVINO, faiss's graph for the bank, PyTorch for the rest."""
+    from bank_search import faiss_graph
+    from runtimes import openvino_runner
+    from torch_pipeline import Pipeline
+
+    torch, faiss = need("torch"), need("faiss", "faiss-cpu")
+    faiss.omp_set_num_threads(context.threads)
+    say("    making faiss's graph")
+    graph, _ = faiss_graph(pipeline.bank.numpy())
+
+    class Graph(Pipeline):
+        def inter(self, features):
+            found = torch.from_numpy(graph.search(features.numpy(), self.k)[1])
+            return self.bank[found].mean(1) - features
+
+    sides = []
+    for precision in ("f32", "bf16"):
+        run = openvino_runner(vit, prepare(picture, size), context.threads, precision)
+        inspection = TorchInspection(lambda x, run=run: torch.from_numpy(np.array(run(x.numpy()))),
+                                     Graph(pipeline.network, pipeline.ratio, pipeline.bank, pipeline.k), size)
+        name = f"OpenVINO network in {precision}, faiss HNSW32 efSearch 64, scorer in PyTorch"
+        sides.append((Side(name, lambda i=inspection: i(picture), precision=precision), inspection.spent))
+    return sides
+
+
+def torch_sides(context, detector, picture, size):
     """PyTorch with the network in f32 and in bf16; the distances to the bank in the fastest of a few ways."""
     from torch_backbones import Vit
     from torch_pipeline import WAYS, Pipeline, read_scorer
@@ -89,8 +116,8 @@ def torch_sides(context, detector, picture, gflop, size):
     for precision, features in (("f32", vit), ("bf16", lambda x: narrow(x.to(torch.bfloat16)))):
         inspection = TorchInspection(features, pipeline, size)
         name = f"published pipeline in PyTorch, network in {precision}, distances by {way[0]} of {min(way[1], len(rows)):,} patches at a time"
-        sides.append((Side(name, lambda i=inspection: i(picture), precision=precision, gflop=gflop), inspection.spent))
-    return sides, vit, network
+        sides.append((Side(name, lambda i=inspection: i(picture), precision=precision), inspection.spent))
+    return sides, vit, pipeline
 
 
 def measure(context, say):
@@ -100,32 +127,38 @@ def measure(context, say):
 
     checks = [f"PyTorch's pipeline against the vectors of the published code: largest relative error "
               f"{check_golden(context.shared_file('golden')):.1e}"]
-    size = 56 if context.quick else 392
+    size, skipped = 56 if context.quick else 392, []
     say("    fitting")
     model = context.paper_model()
     detector = context.snarm.Detector.load(model, threads=context.threads)
     picture = context.some_pictures(8 if context.quick else 50)[-1]  # not one of those it was fitted with, where there are enough
     patches, count, channels = detector.info.backbone.patches, len(detector.bank), detector.bank.channels
-    peers, vit, network = torch_sides(context, detector, picture, 0, size)
+    peers, vit, pipeline = torch_sides(context, detector, picture, size)
     hard = patches - round(0.75 * patches)
     work = {"backbone": vit.gflop(), "search": 2e-9 * patches * count * channels, "intra": 2e-9 * patches * (patches - hard) * channels,
-            "scorer": branch_gflop(network, patches, hard, channels)}
+            "scorer": branch_gflop(pipeline.network, patches, hard, channels)}
     gflop = sum(work.values())
     pairs = our_sides(context, model, picture, gflop) + peers
     for side, _ in peers:
         side.gflop = gflop
-    expected, score = peers[0][0].run()
+    try:
+        pairs += assembled(context, vit, picture, pipeline, size, say)
+    except Absent as problem:
+        skipped.append(str(problem))
+    (expected, _), alike = peers[0][0].run(), {}
     for side, _ in pairs:
         found, value = side.run()
-        checks.append(demand(f"{side.name}: correlation of the map with the published pipeline's in f32", correlation(found, expected),
-                             LEAST[side.precision]))
+        alike[side.name] = correlation(found, expected)
+        say("    " + demand(f"{side.name}: correlation of the map with the published pipeline's in f32", alike[side.name],
+                            LEAST[side.precision]) + f"; score {value:.6f}")
     for _, spent in pairs:
         for values in spent.values():
             values.clear()
     rows = take_turns([side for side, _ in pairs], context.rounds, say)
     for made, (_, spent) in zip(rows, pairs):
         made["also"] = {f"{name} ms": f"{statistics.median(values):.1f}" for name, values in spent.items()}
+        made["also"]["map's correlation"] = f"{alike[made['name']]:.4f}"
     text = (f"A picture of {picture.shape[1]} x {picture.shape[0]} to 3 x {size} x {size}, ViT-B/14 with 4 registers, bank {count:,} x {channels} "
             f"of real pictures' features, k = 3, reference ratio 0.75, scorer of the paper's sizes; random weights, the same in all. GFLOP with an "
-            f"exact search: {gflop:.0f} (" + ", ".join(f"{name} {value:.1f}" for name, value in work.items()) + ").")
-    return [table("SNARM: picture to map and score", text, rows, checks)], []
+            f"exact search: {gflop:.0f} (" + ", ".join(f"{name} {value:.1f}" for name, value in work.items()) + "). Map's correlation: with the published pipeline's in f32.")
+    return [table("SNARM: picture to map and score", text, rows, checks)], skipped

@@ -42,7 +42,8 @@ class Searches:
 
         recall = self.recall(search) if recall is None else recall
         self.say(f"    {name}: recall {recall:.4f}, made in {build:.1f} s")
-        self.sides.append(Side(name, run, ours, precision, gflop, also={"recall": f"{recall:.4f}", "build s": f"{build:.1f}"}, note=note))
+        self.sides.append(Side(name, run, ours, precision, gflop, also={"recall": f"{recall:.4f}", "build s": f"{build:.1f}"}, note=note,
+                               same=recall >= RECALL))
         return recall
 
 
