@@ -16,9 +16,8 @@ class Absent(Exception):
 class Side:
     """One program, ours or another's, doing a piece of work.
 
-    run: does it once. precision: "f32", "bf16", ... gflop: what one run computes, 0: not stated. bytes: that one run must read at least,
-    where memory and not arithmetic is the limit. also: further columns of the table, such as recall. same:
-    False where its result is another than the others', so that its time cannot be set beside theirs.
+    run: does it once. precision: "f32", "bf16", ... gflop: what one run computes, 0: not stated. also: further columns of the table, such as
+    recall. same: False where its result is another than the others', so that its time cannot be set beside theirs.
     """
 
     name: str
@@ -26,7 +25,6 @@ class Side:
     ours: bool = False
     precision: str = "f32"
     gflop: float = 0.0
-    bytes: float = 0.0
     also: dict = field(default_factory=dict)
     note: str = ""
     same: bool = True
@@ -75,7 +73,7 @@ def take_turns(sides, rounds, say=print):
 def row(side, seconds):
     """What the JSON file keeps of a side."""
     return {
-        "name": side.name, "ours": side.ours, "precision": side.precision, "gflop": side.gflop, "bytes": side.bytes,
+        "name": side.name, "ours": side.ours, "precision": side.precision, "gflop": side.gflop,
         "median_ms": 1e3 * statistics.median(seconds), "minimum_ms": 1e3 * min(seconds), "runs": len(seconds),
         "also": side.also, "note": side.note, "same": side.same,
     }

@@ -21,9 +21,10 @@ class Context:
         self.work = work
         self.snarm = open_library(self.build)
         self.precisions = self._precisions(arguments.precisions)
+        self.left_out = []
 
     def _precisions(self, wanted):
-        known = [p for p in ALL_PRECISIONS if p == "f32" or "precision" in inspect.signature(self.snarm.Backbone.__init__).parameters]
+        known = [p for p in ALL_PRECISIONS if p == "f32" or "precision" in inspect.signature(self.snarm.Backbone).parameters]
         if wanted is None:
             return known
         for name in wanted.split(","):
@@ -31,10 +32,19 @@ class Context:
                 sys.exit(f"peers.py: --precisions: {name!r}, expected some of {', '.join(known)}")
         return wanted.split(",")
 
-    def made_for(self, maker, precision):
-        """Keyword arguments that make a handle compute in that precision; maker is the class or function that will take them. {} where
-        it has no choice of precisions, which is f32."""
-        return {"precision": precision} if "precision" in inspect.signature(maker).parameters else {}
+    def each(self, maker, *arguments, **choices):
+        """(precision, handle) of each precision that was asked for, that the maker can be asked for, and that this machine has. maker: a
+        class of the package, or a method that makes one of its objects. Without a choice of precisions it is f32."""
+        offered = "precision" in inspect.signature(maker).parameters
+        for precision in self.precisions:
+            if precision != "f32" and not offered:
+                continue
+            try:
+                handle = maker(*arguments, **choices, **({"precision": precision} if offered else {}))
+            except self.snarm.UnsupportedError as problem:
+                self.left_out.append(f"libsnarm {precision}: {problem}.")
+                continue
+            yield precision, handle
 
     def program(self, *parts):
         path = os.path.join(self.build, *parts)

@@ -66,7 +66,9 @@ def run_stage(name, context, say):
     stage = importlib.import_module("stage_" + name)
     ceiling = context.ceiling()
     began = time.perf_counter()
+    context.left_out = []
     tables, skipped = stage.measure(context, say)
+    skipped += dict.fromkeys(context.left_out)
     after = context.ceiling()
     for precision, value in after["gflops"].items():  # a ceiling is the most that was ever seen
         ceiling["gflops"][precision] = max(value, ceiling["gflops"][precision])

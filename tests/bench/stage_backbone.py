@@ -29,9 +29,7 @@ def compare(context, title, kind, size, make, options, say):
     module = make(path)
     sides = []
     gflop = module.gflop() if kind == "vit" else module.gflop(size)
-    for precision in context.precisions:
-        ours = context.snarm.Backbone(path, width=size, height=size, threads=context.threads, **options,
-                                      **context.made_for(context.snarm.Backbone, precision))
+    for precision, ours in context.each(context.snarm.Backbone, path, width=size, height=size, threads=context.threads, **options):
         planes = context.planes(ours.info)[0]
         sides.append(Side(f"libsnarm {precision}", lambda ours=ours, planes=planes: ours.features(planes), True, precision, gflop))
     with torch.inference_mode():

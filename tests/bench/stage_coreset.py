@@ -116,6 +116,6 @@ def measure(context, say):
     for made in rows:
         say(f"    {made['name']}: {made['median_ms'] / 1e3:.2f} s{' (extrapolated)' if made['note'] else ''}")
     dimensions = f"{PROJECTION} dimensions of a random projection" if PROJECTION < vectors.shape[1] else "all channels"
-    work = (f"{target:,} of {len(vectors):,} x {vectors.shape[1]} patches of real pictures, in {dimensions} (anomalib: as many as it chooses by itself); "
-            "the other two programs' loops take the same time for every centre, so that a few are measured.")
+    work = (f"{target:,} of {len(vectors):,} x {vectors.shape[1]} patches of real pictures, in {dimensions} (anomalib: as many as it chooses "
+            "by itself); the other two programs' loops take the same time for every centre, so that a few are measured.")
     return [table("Greedy k-centre", work, rows, checks)], []

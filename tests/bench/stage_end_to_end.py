@@ -49,10 +49,8 @@ class TorchInspection:
 def our_sides(context, model, picture, gflop):
     """(side, what it spent) of each precision, searching exactly and with the filter."""
     sides = []
-    for precision in context.precisions:
-        for exact in (True, False):
-            made = context.made_for(context.snarm.Detector.load, precision)
-            detector = context.snarm.Detector.load(model, threads=context.threads, exact=exact, **made)
+    for exact in (True, False):
+        for precision, detector in context.each(context.snarm.Detector.load, model, threads=context.threads, exact=exact):
             axes = detector.bank.search_info.axes
             if not exact and axes == 0:
                 continue
@@ -160,5 +158,6 @@ def measure(context, say):
         made["also"]["map's correlation"] = f"{alike[made['name']]:.4f}"
     text = (f"A picture of {picture.shape[1]} x {picture.shape[0]} to 3 x {size} x {size}, ViT-B/14 with 4 registers, bank {count:,} x {channels} "
             f"of real pictures' features, k = 3, reference ratio 0.75, scorer of the paper's sizes; random weights, the same in all. GFLOP with an "
-            f"exact search: {gflop:.0f} (" + ", ".join(f"{name} {value:.1f}" for name, value in work.items()) + "). Map's correlation: with the published pipeline's in f32.")
+            f"exact search: {gflop:.0f} (" + ", ".join(f"{name} {value:.1f}" for name, value in work.items())
+            + "). Map's correlation: with the published pipeline's in f32.")
     return [table("SNARM: picture to map and score", text, rows, checks)], skipped

@@ -34,11 +34,9 @@ def measure(context, say):
         model = context.paper_model(scorer)
         bank = len(context.snarm.Detector.load(model).bank)
         rows = []
-        help_text = subprocess.run([context.command, "bench", "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout
-        for precision in context.precisions:
-            choice = ["--precision", precision] if "--precision" in help_text else []
+        for precision, _ in context.each(context.snarm.Detector.load, model):
             found = peak_of([context.command, "bench", "--model", model, "--runs", "3", "--threads", str(context.threads), "--quiet",
-                             "--json", "-", *choice])
+                             "--json", "-", "--precision", precision])
             rows.append(entry(f"snarm bench {precision}", found["peak_memory_mib"], True, precision))
         if scorer:
             try:

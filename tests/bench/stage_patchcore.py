@@ -22,10 +22,8 @@ def measure(context, say):
     model = context.model("patchcore", weights, pictures, width=size, height=size, bank_size=count)
     sides, skipped = [], []
     picture = context.some_pictures(pictures + 1)[-1]
-    for precision in context.precisions:
-        for exact in (True, False):
-            made = context.made_for(context.snarm.Detector.load, precision)
-            detector = context.snarm.Detector.load(model, threads=context.threads, exact=exact, **made)
+    for exact in (True, False):
+        for precision, detector in context.each(context.snarm.Detector.load, model, threads=context.threads, exact=exact):
             axes = detector.bank.search_info.axes
             if exact or axes:
                 search = "exact search" if exact else f"search filtered by {axes} axes"
@@ -62,6 +60,6 @@ def measure(context, say):
         side.gflop = network + search if "filtered" not in side.name else 0
     text = (f"A picture of {picture.shape[1]} x {picture.shape[0]} to 3 x {size} x {size}, ResNet-18 (random weights), layer2 and layer3, bank "
             f"{len(bank):,} x {channels} of real pictures' features, the same in all; GFLOP with an exact search: {network + search:.1f} "
-            f"(network {network:.1f}, search {search:.1f}). anomalib weighs its score by {torch_patchcore.NEIGHBOURS} neighbours. Map's correlation: with {name}'s in f32; "
-            "anomalib enlarges the patches' distances without interpolation, the library bilinearly.")
+            f"(network {network:.1f}, search {search:.1f}). anomalib weighs its score by {torch_patchcore.NEIGHBOURS} neighbours. "
+            f"Map's correlation: with {name}'s in f32; anomalib enlarges the patches' distances without interpolation, the library bilinearly.")
     return [table("PatchCore: picture to map and score", text, take_turns(sides, context.rounds, say))], skipped

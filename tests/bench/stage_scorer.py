@@ -58,11 +58,9 @@ def intra(context, given, say):
     chosen = round(given.ratio * patches)
     gflop, sides, checks = 2e-9 * patches * chosen * channels, [], []
     expected = given.hybrid_array
-    for precision in context.precisions:
-        scorer = context.snarm.Scorer(context.weights("scorer"), grid_width=given.info.grid_width, grid_height=given.info.grid_height)
-        weight, bias = scorer.navigator
-        engine = context.snarm.ResidualEngine(weight, bias, patches=patches, reference_ratio=given.ratio, threads=context.threads,
-                                              **context.made_for(context.snarm.ResidualEngine, precision))
+    scorer = context.snarm.Scorer(context.weights("scorer"), grid_width=given.info.grid_width, grid_height=given.info.grid_height)
+    for precision, engine in context.each(context.snarm.ResidualEngine, *scorer.navigator, patches=patches, reference_ratio=given.ratio,
+                                          threads=context.threads):
         sides.append(Side(f"libsnarm {precision}", lambda engine=engine: engine.hybrid(given.features, given.inter_array), True, precision,
                           gflop))
         found = sides[-1].run()
@@ -80,9 +78,8 @@ def branches(context, given, say):
     hard = int((given.mask == 0).sum())
     gflop = branch_gflop(given.pipeline.network, patches, hard, channels)
     sides, checks = [], []
-    for precision in context.precisions:
-        scorer = context.snarm.Scorer(context.weights("scorer"), grid_width=given.info.grid_width, grid_height=given.info.grid_height,
-                                      threads=context.threads, **context.made_for(context.snarm.Scorer, precision))
+    for precision, scorer in context.each(context.snarm.Scorer, context.weights("scorer"), grid_width=given.info.grid_width,
+                                          grid_height=given.info.grid_height, threads=context.threads):
         sides.append(Side(f"libsnarm {precision}", lambda scorer=scorer: scorer.logits(given.hybrid_array, given.mask), True, precision, gflop))
         checks.append(demand(f"libsnarm {precision}: correlation of the logits with PyTorch's",
                              correlation(sides[-1].run(), given.logits_array), LEAST[precision]))

@@ -48,18 +48,19 @@ class Searches:
 
 
 def add_ours(searches, typical):
-    from bank_search import tuned_bank
+    from bank_search import tune
 
     context, best = searches.context, 1.0
     count, channels = searches.vectors.shape
-    for precision in context.precisions:
-        made = context.made_for(context.snarm.Bank, precision)
-        exact = context.snarm.Bank(searches.vectors, threads=context.threads, **made)
+    for precision, exact in context.each(context.snarm.Bank, searches.vectors, threads=context.threads):
         searches.add(f"libsnarm exact {precision}", lambda q, b=exact: b.search(q, K)[1], 0, True, precision, searches.brute)
-        tuned, seconds = tuned_bank(searches.vectors, typical, K, RECALL, context.threads, **made)
+    for precision, tuned in context.each(context.snarm.Bank, searches.vectors, threads=context.threads):
+        seconds = tune(tuned, typical, K, RECALL)
         axes = tuned.search_info.axes
+        if axes == 0:  # no filter found enough: the exact search is all there is
+            continue
         # What it cannot do without: queries turned to the axes, and their products with the bank along these.
-        least = 2e-9 * len(searches.pictures[0]) * axes * (count + channels) if axes else searches.brute
+        least = 2e-9 * len(searches.pictures[0]) * axes * (count + channels)
         found = searches.add(f"libsnarm filtered {precision}, {axes} axes", lambda q, b=tuned: b.search(q, K)[1], seconds, True, precision,
                              least, note=f"GFLOP of the filter alone; of a brute-force search {searches.brute:.1f}")
         best = min(best, found)

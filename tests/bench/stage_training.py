@@ -28,7 +28,7 @@ def measure(context, say):
     for name, seconds in found["seconds"].items():
         ours = name.startswith("libsnarm")
         rows.append({"name": name if not ours else name.replace("libsnarm", "libsnarm f32"), "ours": ours, "precision": "f32", "gflop": 0,
-                     "bytes": 0, "median_ms": 1e3 * statistics.median(seconds), "minimum_ms": 1e3 * min(seconds), "runs": len(seconds),
+                     "median_ms": 1e3 * statistics.median(seconds), "minimum_ms": 1e3 * min(seconds), "runs": len(seconds),
                      "also": {"peak MiB": f"{found['peak_kib'][name] / 1024:.0f}"}, "note": ""})
         say(f"    {name}: median {rows[-1]['median_ms']:.0f} ms")
     shape = "8 x 8 patches, D = 16, C = 32" if context.quick else "49 x 49 patches, D = 128, C = 512"

@@ -134,8 +134,9 @@ def introduction(machine, stages):
         + f" in a product of two 2048 x 2048 matrices by oneDNN; {reading:.0f} GB/s reading 512 MiB.", "",
         "Times are medians of rounds in which the programs take turns, each after a run that is not counted. A ratio above 1 says how many times "
         "as long as ours another takes; it refers to our fastest row of that precision. The share of the ceiling is the GFLOP of the work, as "
-        "stated, over the median and the ceiling of that precision. The programs of a table were first compared; those that do not give the same as the others (in a search, less than 99.9% of the true "
-        "neighbours) are shown with what they give, but not set against ours in the first table.",
+        "stated, over the median and the ceiling of that precision. The programs of a table were first compared; those that do not give the "
+        "same as the others (in a search, less than 99.9% of the true neighbours) are shown with what they give, but not set against ours in "
+        "the first table.",
     ]
 
 

@@ -14,7 +14,7 @@ import table  # noqa: E402
 
 
 def row(name, milliseconds, ours=False, precision="f32", gflop=10.0, also=None, same=True):
-    return {"name": name, "ours": ours, "precision": precision, "gflop": gflop, "bytes": 0, "median_ms": milliseconds,
+    return {"name": name, "ours": ours, "precision": precision, "gflop": gflop, "median_ms": milliseconds,
             "minimum_ms": milliseconds * 0.9, "runs": 3, "also": also or {}, "note": "", "same": same}
 
 

@@ -45,12 +45,11 @@ def halves(asking):
     return np.ascontiguousarray(first.reshape(-1, first.shape[2])[::step]), asking[half:]
 
 
-def tuned_bank(vectors, typical, k, recall, threads, **choices):
-    """(bank, seconds of the tuning)"""
-    bank = snarm.Bank(vectors, threads=threads, **choices)
+def tune(bank, typical, k, recall):
+    """Seconds of the tuning."""
     began = time.perf_counter()
     bank.tune(typical, k, recall)
-    return bank, time.perf_counter() - began
+    return time.perf_counter() - began
 
 
 def recall_of(truth, found):

@@ -61,7 +61,8 @@ def measure(count, features):
     vectors = bank_search.choose(known, count, arguments.coreset)
     typical, others = bank_search.halves(asking)
     exact = snarm.Bank(vectors, threads=arguments.threads)
-    tuned, tuning = bank_search.tuned_bank(vectors, typical, arguments.k, arguments.recall, arguments.threads)
+    tuned = snarm.Bank(vectors, threads=arguments.threads)
+    tuning = bank_search.tune(tuned, typical, arguments.k, arguments.recall)
     own = f"libsnarm filtered, {tuned.search_info.axes} axes"
     peers = [] if arguments.no_faiss else faiss_sides(vectors)
     times, recalls = {}, {}
