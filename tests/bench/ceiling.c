@@ -104,14 +104,17 @@ static double reading_gbs(size_t bytes) {
 int main(int argc, char **argv) {
     const int threads = argc == 4 ? atoi(argv[1]) : 0;
     const long side = argc == 4 ? atol(argv[2]) : 0, mebibytes = argc == 4 ? atol(argv[3]) : 0;
-    if (threads < 1 || threads > SN_THREADS_MAX || side < 16 || side > 16384 || mebibytes < 1 || mebibytes > 16384) {
-        fprintf(stderr, "usage: ceiling THREADS SIDE MEBIBYTES: threads 1..64, the matrices' side 16..16384, the array's MiB 1..16384\n");
+    if (threads < 1 || threads > SN_THREADS_MAX || side < 16 || side > 16384 || mebibytes < 1 ||
+        mebibytes > 16384) {
+        fprintf(stderr, "usage: ceiling THREADS SIDE MEBIBYTES: threads 1..64, the matrices' side 16..16384, "
+                        "the array's MiB 1..16384\n");
         return 2;
     }
     const int former = sn_threads_enter(threads);
     printf("{\"threads\": %d, \"side\": %ld, \"mebibytes\": %ld, \"gflops\": {", threads, side, mebibytes);
     for (size_t i = 0; i < sizeof precisions / sizeof *precisions; i++)
-        printf("%s\"%s\": %.1f", i > 0 ? ", " : "", precisions[i].name, product_gflops(&precisions[i], (size_t)side));
+        printf("%s\"%s\": %.1f", i > 0 ? ", " : "", precisions[i].name,
+               product_gflops(&precisions[i], (size_t)side));
     printf("}, \"read_gbs\": %.2f}\n", reading_gbs((size_t)mebibytes << 20));
     sn_threads_leave(former);
     return 0;
