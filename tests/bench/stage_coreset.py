@@ -52,7 +52,7 @@ def check(context, vectors):
 
 
 def anomalib_loop(vectors, say):
-    """(name, first: prepares, then: so many centres): anomalib's KCenterGreedy, or the same statements."""
+    """(name, prepare(), centres(count)): anomalib's KCenterGreedy a part at a time, or the same steps where it is absent."""
     torch = need("torch")
     try:
         import logging
