@@ -28,13 +28,14 @@ class TorchInspection:
     def __init__(self, features, pipeline, size):
         self.features, self.pipeline, self.size, self.spent = features, pipeline, size, {name: [] for name in STAGES}
 
-    def __call__(self, picture):
+    def __call__(self, picture, planes=None):
+        """planes: the network's input, already made; None: the picture's."""
         torch, p = need("torch"), self.pipeline
         from torch_pipeline import smooth
 
         with torch.inference_mode():
             began = time.perf_counter()
-            rows = self.features(prepare(picture, self.size))[0].float()
+            rows = self.features(prepare(picture, self.size) if planes is None else planes)[0].float()
             seen = time.perf_counter()
             inter = p.inter(rows)
             hybrid, reference, _ = p.hybrid(rows, inter)
@@ -90,7 +91,7 @@ def assembled(context, vit, picture, pipeline, size, say):
         inspection = TorchInspection(lambda x, run=run: torch.from_numpy(np.array(run(x.numpy()))),
                                      Graph(pipeline.network, pipeline.ratio, pipeline.bank, pipeline.k), size)
         name = f"OpenVINO network in {precision}, faiss HNSW32 efSearch 64, scorer in PyTorch"
-        sides.append((Side(name, lambda i=inspection: i(picture), precision=precision), inspection.spent))
+        sides.append((Side(name, lambda i=inspection: i(picture), precision=precision), inspection.spent, inspection))
     return sides
 
 
@@ -114,12 +115,12 @@ def torch_sides(context, detector, picture, size):
     for precision, features in (("f32", vit), ("bf16", lambda x: narrow(x.to(torch.bfloat16)))):
         inspection = TorchInspection(features, pipeline, size)
         name = f"published pipeline in PyTorch, network in {precision}, distances by {way[0]} of {min(way[1], len(rows)):,} patches at a time"
-        sides.append((Side(name, lambda i=inspection: i(picture), precision=precision), inspection.spent))
+        sides.append((Side(name, lambda i=inspection: i(picture), precision=precision), inspection.spent, inspection))
     return sides, vit, pipeline
 
 
 def measure(context, say):
-    need("torch")
+    torch = need("torch")
     need("safetensors")
     from torch_pipeline import check_golden
 
@@ -137,27 +138,35 @@ def measure(context, say):
             "scorer": branch_gflop(pipeline.network, patches, hard, channels)}
     gflop = sum(work.values())
     pairs = our_sides(context, model, picture, gflop) + peers
-    for side, _ in peers:
+    for side, *_ in peers:
         side.gflop = gflop
     try:
         pairs += assembled(context, vit, picture, pipeline, size, say)
     except Absent as problem:
         skipped.append(str(problem))
-    (expected, _), alike = peers[0][0].run(), {}
-    for side, _ in pairs:
-        found, value = side.run()
+    # The library resizes by OpenCV's fixed-point arithmetic, as published; PyTorch's resize, timed below, rounds an eighth of the samples to
+    # the number beside, which a network of random weights makes much of. What the programs compute is compared on one input.
+    planes = torch.from_numpy(context.snarm.preprocess(picture, detector.info.preprocess))[None]
+    expected, alike = peers[0][2](picture, planes)[0], {}
+    for side, _, *inspection in pairs:
+        found, value = inspection[0](picture, planes) if inspection else side.run()
         alike[side.name] = correlation(found, expected)
-        say("    " + demand(f"{side.name}: correlation of the map with the published pipeline's in f32", alike[side.name],
-                            LEAST[side.precision]) + f"; score {value:.6f}")
-    for _, spent in pairs:
+        least = LEAST[side.precision]
+        what = f"{side.name}: correlation of the map with the published pipeline's in f32"
+        if side.ours and side.precision == "f32":
+            demand(what, alike[side.name], least)
+        elif alike[side.name] < least:  # a loss by lower precision or by recall, which is shown
+            side.same, side.note = False, "its map is another"
+        say(f"    {what} {alike[side.name]:.6f}; score {value:.6f}")
+    for _, spent, *_ in pairs:
         for values in spent.values():
             values.clear()
-    rows = take_turns([side for side, _ in pairs], context.rounds, say)
-    for made, (_, spent) in zip(rows, pairs):
+    rows = take_turns([side for side, *_ in pairs], context.rounds, say)
+    for made, (_, spent, *_) in zip(rows, pairs):
         made["also"] = {f"{name} ms": f"{statistics.median(values):.1f}" for name, values in spent.items()}
         made["also"]["map's correlation"] = f"{alike[made['name']]:.4f}"
     text = (f"A picture of {picture.shape[1]} x {picture.shape[0]} to 3 x {size} x {size}, ViT-B/14 with 4 registers, bank {count:,} x {channels} "
             f"of real pictures' features, k = 3, reference ratio 0.75, scorer of the paper's sizes; random weights, the same in all. GFLOP with an "
             f"exact search: {gflop:.0f} (" + ", ".join(f"{name} {value:.1f}" for name, value in work.items())
-            + "). Map's correlation: with the published pipeline's in f32.")
+            + "). Map's correlation: with the published pipeline's in f32, on the same resized picture.")
     return [table("SNARM: picture to map and score", text, rows, checks)], skipped
