@@ -67,6 +67,11 @@ def add_ours(searches, typical):
     return best
 
 
+def next_setting(value):
+    """8, 12, 16, 24, 32, 48, ..."""
+    return value // 2 * 3 if value.bit_count() == 1 else value // 3 * 4
+
+
 def add_faiss(searches, ours):
     from bank_search import faiss_flat, faiss_graph, faiss_lists
 
@@ -89,7 +94,7 @@ def add_faiss(searches, ours):
         if recall >= least:
             continue
         while recall < least and ef < 4096:
-            ef = ef // 2 * 3 if ef.bit_count() == 1 else ef // 3 * 4  # 64, 96, 128, 192, ...
+            ef = next_setting(ef)
             recall = searches.recall(with_ef(ef))
         searches.add(f"faiss HNSW32, efSearch {ef}", with_ef(ef), seconds, recall=recall,
                      note=f"the first of efSearch 96, 128, 192, ... with {what}" if recall >= least else f"{what} is not reached")
@@ -104,10 +109,10 @@ def add_faiss(searches, ours):
 
     probes, recall = 8, searches.recall(with_probes(8))
     while recall < RECALL and probes < count:
-        probes = min(count, probes * 2)
+        probes = min(count, next_setting(probes))
         recall = searches.recall(with_probes(probes))
     searches.add(f"faiss IVF{count}, nprobe {probes}", with_probes(probes), seconds, recall=recall,
-                 note=f"the first doubling of nprobe with a recall of {RECALL}")
+                 note=f"the first of nprobe 8, 12, 16, 24, ... with a recall of {RECALL}")
 
 
 def add_torch(searches):
