@@ -1,5 +1,6 @@
 /* random_weights KIND FILE: a file of random weights at full size, for measurements of speed.
- * KIND: vit (ViT-B/14 with four registers, Meta's names), wide_resnet (WideResNet-50-2), scorer (the paper's sizes, C = 512). */
+ * KIND: vit (ViT-B/14 with four registers, Meta's names), small_vit (the same of 64 channels), resnet18,
+ * wide_resnet (WideResNet-50-2), scorer (the paper's sizes, C = 512). */
 #include "make_scorer.h"
 #include "networks.h"
 #include "support.h"
@@ -13,6 +14,19 @@ START_TEST(vit) {
     static const vit_shape shape = {.names = META_NAMES, .dim = 768, .depth = 12, .patch = 14, .registers = 4,
                                     .mlp = 3072, .side = 37, .layer_scale = true};
     write_vit(path, &shape, &(file_changes){0});
+}
+END_TEST
+
+START_TEST(small_vit) {
+    static const vit_shape shape = {.names = META_NAMES, .dim = 64, .depth = 12, .patch = 14, .registers = 4,
+                                    .mlp = 256, .side = 37, .layer_scale = true};
+    write_vit(path, &shape, &(file_changes){0});
+}
+END_TEST
+
+START_TEST(resnet18) {
+    static const resnet_shape shape = {false, 64, 64, {2, 2, 2, 2}};
+    write_resnet(path, &shape, &(file_changes){0});
 }
 END_TEST
 
@@ -33,7 +47,7 @@ int main(int argc, char **argv) {
     static const struct {
         const char *kind;
         const TTest *const *test;
-    } kinds[] = {{"vit", &vit}, {"wide_resnet", &wide_resnet}, {"scorer", &scorer}};
+    } kinds[] = {{"vit", &vit}, {"small_vit", &small_vit}, {"resnet18", &resnet18}, {"wide_resnet", &wide_resnet}, {"scorer", &scorer}};
     for (size_t i = 0; argc == 3 && i < sizeof kinds / sizeof *kinds; i++) {
         if (strcmp(argv[1], kinds[i].kind) != 0)
             continue;
@@ -45,6 +59,6 @@ int main(int argc, char **argv) {
         suite_add_tcase(suite, one);
         return run_suite(suite);
     }
-    fprintf(stderr, "usage: random_weights vit|wide_resnet|scorer FILE\n");
+    fprintf(stderr, "usage: random_weights vit|small_vit|resnet18|wide_resnet|scorer FILE\n");
     return 2;
 }

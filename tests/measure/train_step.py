@@ -1,7 +1,7 @@
 """Times one training step of eager PyTorch and of libsnarm, alternately, on the same threads.
 
 usage: train_step.py TRAIN_STEP GOLDEN_FOLDER [--rounds 3] [--steps 4] [--grid 49] [--embedding 128] [--channels 512]
-                     [--threads 2] [--markdown FILE]
+                     [--threads 2] [--markdown FILE] [--json FILE]
 
 TRAIN_STEP is build/tests/train_step. Before anything is timed, the PyTorch network's logits, gradients and running statistics
 are compared with the published vectors in GOLDEN_FOLDER; where they differ the program stops.
@@ -37,6 +37,7 @@ def parse():
     parser.add_argument("--channels", type=int, default=512, help="C (default 512)")
     parser.add_argument("--threads", type=int, default=2, help="of PyTorch; libsnarm's program has 2 (default 2)")
     parser.add_argument("--markdown", help="append the table to this file")
+    parser.add_argument("--json", help="write every step's seconds and the peaks into this file")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -148,6 +149,9 @@ def main():
     if arguments.markdown:
         with open(arguments.markdown, "a", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
+    if arguments.json:
+        with open(arguments.json, "w", encoding="utf-8") as file:
+            json.dump({"seconds": seconds, "peak_kib": peaks, "check": check.stdout.strip(), "batch": BATCH}, file)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,189 @@
+"""Makes tables of the results of peers.py.
+
+usage: table.py RESULTS.json [PAGE.md]
+
+Prints them; with a page (docs/performance.md) also writes them into it, between the two lines of comment that begin and end the measured part.
+"""
+import json
+import sys
+
+BEGIN, END = "<!-- measured: made by tests/bench/table.py -->", "<!-- end of the measured part -->"
+SHORT = 0.5  # of the ceiling: what lies below is named
+
+
+def base(rows, key):
+    """Our best row of each precision: what ratios refer to."""
+    best = {}
+    for row in rows:
+        if row["ours"] and (row["precision"] not in best or row[key] < best[row["precision"]][key]):
+            best[row["precision"]] = row
+    return best
+
+
+def key_of(table):
+    return "median_ms" if "median_ms" in table["rows"][0] else "peak_mib"
+
+
+def number(value):
+    """Three digits that count, thousands kept apart."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"
+
+
+def speed(row):
+    """GFLOP/s at the median; None where the work is not stated."""
+    return row["gflop"] / row["median_ms"] * 1e3 if row.get("gflop") and row["median_ms"] > 0 else None
+
+
+def share(row, ceiling):
+    """Of what the machine can do, 0..1; None where that is not known for the precision."""
+    rate, most = speed(row), ceiling["gflops"].get(row["precision"])
+    return rate / most if rate and most else None
+
+
+def lines_of(head, rows):
+    rule = ["---"] * len(head)
+    return ["| " + " | ".join(cells) + " |" for cells in (head, rule, *rows)]
+
+
+def stage_table(table, ceiling):
+    key, rows = key_of(table), table["rows"]
+    bases = base(rows, key)
+    timed = key == "median_ms"
+    worked = timed and any(row["gflop"] for row in rows)
+    also = list(dict.fromkeys(name for row in rows for name in row.get("also", {})))
+    head = ["program"] + [f"/ ours {precision}" for precision in bases] + (["median ms", "minimum ms"] if timed else ["MiB"])
+    head += (["GFLOP/s", "of the ceiling"] if worked else []) + also
+    cells = []
+    for row in sorted(rows, key=lambda r: (not r["ours"], r[key])):
+        line = [f"**{row['name']}**" if row["ours"] else row["name"]]
+        line += [f"{row[key] / own[key]:.2f}" for own in bases.values()]
+        line += [number(row["median_ms"]), number(row["minimum_ms"])] if timed else [number(row[key])]
+        if worked:
+            rate, part = speed(row), share(row, ceiling)
+            line += [number(rate) if rate else "", f"{100 * part:.0f}%" if part else ""]
+        cells.append(line + [row["also"].get(name, "") for name in also])
+    lines = [f"### {table['title']}", "", table["work"], "", *lines_of(head, cells)]
+    notes = [f"{row['name']}: {row['note']}." for row in rows if row.get("note")]
+    if notes:
+        lines += ["", " ".join(notes)]
+    if table["checks"]:
+        lines += ["", "Compared before anything was timed: " + "; ".join(table["checks"]) + "."]
+    return lines
+
+
+def fastest_peer(rows, key, precision=None):
+    peers = [row for row in rows if not row["ours"] and precision in (None, row["precision"]) and row.get("same", True)]
+    return min(peers, key=lambda row: row[key]) if peers else None
+
+
+def is_torch(name):
+    """Whether PyTorch does all of the work."""
+    return "torch" in name.lower() and "OpenVINO" not in name
+
+
+def overview(stages):
+    """Ratios first: a row for every piece of work and precision of ours."""
+    head = ["work", "precision", "fastest other / ours", "ours", "fastest other", "which", "PyTorch / ours", "of the ceiling"]
+    cells = []
+    for stage in stages:
+        for table in stage["tables"]:
+            key, unit = key_of(table), "ms" if key_of(table) == "median_ms" else "MiB"
+            for precision, own in base(table["rows"], key).items():
+                peer = fastest_peer(table["rows"], key, precision) or fastest_peer(table["rows"], key)
+                torch = [row for row in table["rows"] if not row["ours"] and is_torch(row["name"])]
+                eager = min(torch, key=lambda row: (row["precision"] != precision, row[key])) if torch else None
+                part = share(own, stage["ceiling"]) if unit == "ms" else None
+                cells.append([table["title"], precision, f"**{peer[key] / own[key]:.2f}**" if peer else "", f"{number(own[key])} {unit}",
+                              f"{number(peer[key])} {unit}" if peer else "", peer["name"] if peer else "",
+                              f"{eager[key] / own[key]:.2f}" if eager else "", f"{100 * part:.0f}%" if part else ""])
+    return lines_of(head, cells)
+
+
+def recall(row):
+    return f" (recall {row['also']['recall']})" if "recall" in row.get("also", {}) else ""
+
+
+def shortfalls(stages):
+    """A sentence for every piece of work in which a program beside is faster or smaller than ours at its precision, or ours is far from
+    the ceiling."""
+    found = []
+    for stage, table in ((stage, table) for stage in stages for table in stage["tables"]):
+        key = key_of(table)
+        bases, parts = base(table["rows"], key), []
+        for own in bases.values():
+            part = share(own, stage["ceiling"]) if key == "median_ms" else None
+            if part and part < SHORT:
+                parts.append(f"{own['name']} reaches {100 * part:.0f}% of the ceiling")
+        for row in sorted(table["rows"], key=lambda row: row[key]):
+            own = bases.get(row["precision"]) or min(bases.values(), key=lambda other: other[key])
+            if not row["ours"] and row[key] < own[key] and row.get("same", True):
+                parts.append(f"{row['name']}{recall(row)} takes {row[key] / own[key]:.2f} of what {own['name']}{recall(own)} takes")
+        if parts:
+            found.append(f"- {table['title']}: {'; '.join(parts)}.")
+    return found or [f"Nothing: no program beside is faster, and nothing of ours is below {100 * SHORT:.0f}% of the ceiling."]
+
+
+def introduction(machine, stages):
+    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    first = stages[0]
+    peaks = {name: max(stage["ceiling"]["gflops"].get(name, 0) for stage in stages) for name in first["ceiling"]["gflops"]}
+    reading = max(stage["ceiling"]["read_gbs"] for stage in stages)
+    dates = sorted({stage["date"] for stage in stages})
+    threads = sorted({stage["threads"] for stage in stages})
+    return [
+        f"{machine['processor']}, {machine['processors']} processors, {machine['memory_gib']} GiB, {', '.join(machine['instructions'])}; "
+        f"{' and '.join(map(str, threads))} threads; {machine['system']}; libsnarm {machine['libsnarm']}, Python {machine['python']}, {packages}; "
+        f"{' to '.join(dict.fromkeys((dates[0], dates[-1])))}.", "",
+        "The ceiling, measured in the same runs by `tests/bench/ceiling.c`: "
+        + ", ".join(f"{value:.0f} GFLOP/s {name}" for name, value in peaks.items())
+        + f" in a product of two 2048 x 2048 matrices by oneDNN; {reading:.0f} GB/s reading 512 MiB.", "",
+        "Times are medians of rounds in which the programs take turns, each after a run that is not counted. A ratio above 1 says how many times "
+        "as long as ours another takes; it refers to our fastest row of that precision. The share of the ceiling is the GFLOP of the work, as "
+        "stated, over the median and the ceiling of that precision. The programs of a table were first compared; those that do not give the "
+        "same as the others (in a search, less than 99.9% of the true neighbours) are shown with what they give, but not set against ours in "
+        "the first table.",
+    ]
+
+
+def render(results):
+    from peers import STAGES
+
+    stages = [results["stages"][name] for name in STAGES if name in results["stages"]]
+    lines = [*introduction(results["machine"], stages), "", *overview(stages), "", "### What falls short", "", *shortfalls(stages)]
+    for stage in stages:
+        for table in stage["tables"]:
+            lines += ["", *stage_table(table, stage["ceiling"])]
+        if stage["skipped"]:
+            lines += ["", "Left out: " + " ".join(stage["skipped"])]
+    return "\n".join(lines)
+
+
+def write_page(path, text):
+    with open(path, encoding="utf-8") as file:
+        page = file.read()
+    if page.count(BEGIN) != 1 or page.count(END) != 1 or page.index(BEGIN) > page.index(END):
+        sys.exit(f"table.py: {path}: expected one line '{BEGIN}' and after it one '{END}'")
+    before, after = page[: page.index(BEGIN)], page[page.index(END):]
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"{before}{BEGIN}\n\n{text}\n\n{after}")
+
+
+def main():
+    if len(sys.argv) not in (2, 3):
+        sys.exit(__doc__)
+    try:
+        with open(sys.argv[1], encoding="utf-8") as file:
+            results = json.load(file)
+    except (OSError, ValueError) as problem:
+        sys.exit(f"table.py: {sys.argv[1]}: {problem}")
+    quick = [name for name, stage in results["stages"].items() if stage["quick"]]
+    text = render(results)
+    print(text)
+    if len(sys.argv) == 3:
+        if quick:
+            sys.exit(f"table.py: {sys.argv[1]}: {', '.join(quick)} were run with --quick; such numbers go onto no page")
+        write_page(sys.argv[2], text)
+
+
+if __name__ == "__main__":
+    main()
