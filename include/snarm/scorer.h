@@ -23,6 +23,7 @@ typedef struct snarm_scorer_options {
     double reference_ratio; /* rho, must be the residual engine's; default: the file's self_ratio, else 0.75;
                                above 0, below 1 */
     int32_t threads;        /* default 0: snarm_default_threads(); 1..64 */
+    int32_t reserved;       /* not read; programs made for 0.1.0 may have anything there */
     int32_t precision;      /* a snarm_precision; default 0: auto; 0..3 */
 } snarm_scorer_options;
 static inline void snarm_scorer_options_init(snarm_scorer_options *options) {

@@ -206,7 +206,7 @@ snarm_status sn_backbone_create_from(snarm_backbone **out, const sn_safetensors 
     *out = NULL;
     snarm_backbone_options given;
     snarm_backbone_options_init(&given);
-    SN_TRY(sn_options_read(&given, sizeof given, options, sizeof given, "snarm_backbone_options"));
+    SN_TRY(sn_options_read(&given, sizeof given, options, offsetof(snarm_backbone_options, precision), "snarm_backbone_options"));
     SN_TRY(check_range("threads", given.threads, 0, SN_THREADS_MAX));
     snarm_backbone *b;
     SN_TRY(sn_alloc_zeroed(&b, 1, sizeof *b, "backbone"));

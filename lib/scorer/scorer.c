@@ -43,7 +43,7 @@ typedef struct scorer_state {
 static snarm_status read_options(snarm_scorer_options *options, const snarm_scorer_options *given) {
     static const char function[] = "snarm_scorer_create";
     snarm_scorer_options_init(options);
-    SN_TRY(sn_options_read(options, sizeof *options, given, sizeof *options, "snarm_scorer_options"));
+    SN_TRY(sn_options_read(options, sizeof *options, given, offsetof(snarm_scorer_options, precision), "snarm_scorer_options"));
     if (options->grid_width < GRID_MIN || options->grid_width > GRID_MAX || options->grid_height < GRID_MIN ||
         options->grid_height > GRID_MAX)
         return sn_error(SNARM_ERROR_ARGUMENT,
