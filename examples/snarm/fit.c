@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "fit_options.h"
 #include "machine.h"
+#include "precision.h"
 
 #include "snarm/detector.h"
 
@@ -87,6 +88,11 @@ static void print_summary(const snarm_detector *detector, const fit_arguments *a
         printf("search       filtered by %d axes, finds %.2f%% of the neighbours\n", (int)search.axes, 100 * search.recall);
     printf("backbone     %s, %d x %d pixels\n", info.backbone->architecture, (int)info.backbone->width,
            (int)info.backbone->height);
+    json_t *facts = precision_facts_of(a->common.precision, detector);
+    char *precision = precision_line(facts);
+    printf("precision    %s\n", precision);
+    free(precision);
+    json_decref(facts);
     snarm_train_report training;
     if (snarm_detector_get_training(detector, &training) == SNARM_OK && training.steps > 0)
         printf("training     %lld of %lld steps, kept step %lld; held-out defects: pixel AP %.3f (distance alone %.3f), image AUROC %.3f (%.3f)\n",
@@ -107,6 +113,7 @@ static int fit(const fit_arguments *a, const text_list *pictures, const text_lis
                                  .textures = textures,
                                  .seed = (uint64_t)a->settings.seed,
                                  .threads = a->common.threads,
+                                 .precision = a->common.precision,
                                  .checkpoint = a->checkpoint,
                                  .keeps_best_scorer = true,
                                  .bar = &bar};

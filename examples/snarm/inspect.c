@@ -213,7 +213,7 @@ static int run_model(const inspect_arguments *a) {
     target_list targets = {0};
     int code = target_list_make(&targets, &a->paths, a->heatmaps);
     if (code == CONTINUE)
-        code = inspector_open(&run.inspector, a->model, a->common.threads);
+        code = inspector_open(&run.inspector, a->model, a->common.threads, a->common.precision);
     if (code == CONTINUE && run.inspector.info.has_depth)
         target_list_drop_depths(&targets);
     if (code == CONTINUE) {
@@ -229,7 +229,7 @@ static int run_model(const inspect_arguments *a) {
 static int run_watch(const inspect_arguments *a) {
     inspector run;
     catch_interrupts(); /* also one that comes while the model is read ends it cleanly */
-    int code = inspector_open(&run, a->model, a->common.threads);
+    int code = inspector_open(&run, a->model, a->common.threads, a->common.precision);
     if (code == CONTINUE)
         code = watch_folder(&run, &a->watch);
     inspector_close(&run);
