@@ -48,8 +48,8 @@ typedef struct snarm_scorer_info {
                                do not say */
     int32_t neighbours;     /* k of those residuals; 0 for files that do not say */
     double prior_slope, prior_centre; /* see snarm_scorer_add_prior; slope 0: none */
-    int32_t precision;      /* SNARM_PRECISION_F32 or SNARM_PRECISION_BF16: that of the embedding, the second and later blocks'
-                               convolutions and the heads; the rest is f32 */
+    int32_t precision;      /* SNARM_PRECISION_F32 or SNARM_PRECISION_BF16: that of the embedding, the convolutions, the mixers'
+                               projections and the heads; the rest is f32 */
     const char *precision_note; /* as in snarm_backbone_info */
 } snarm_scorer_info;
 SNARM_API snarm_status snarm_scorer_get_info(const snarm_scorer *scorer, snarm_scorer_info *info);
