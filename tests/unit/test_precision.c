@@ -198,8 +198,11 @@ START_TEST(padding_of_older_programs) {
 END_TEST
 
 START_TEST(values_out_of_range) {
-    const char *path = scratch_file("any.safetensors");
+    const char *path = scratch_file("any.safetensors"), *scorer = scratch_file("any_scorer.safetensors");
     write_resnet(path, &(resnet_shape){false, 16, 16, {1, 1, 1, 0}}, &(file_changes){0});
+    sn_scorer_weights sizes = scorer_paper_sizes();
+    sizes.channels = 32, sizes.embedding = 16;
+    ck_ok(make_scorer(scorer, &sizes, 5));
     for (int32_t wrong = -1; wrong <= 4; wrong += 5) {
         char expected[32];
         snprintf(expected, sizeof expected, "precision is %d", wrong);
@@ -220,7 +223,7 @@ START_TEST(values_out_of_range) {
         snarm_scorer_options_init(&heads);
         heads.grid_width = heads.grid_height = 8, heads.precision = wrong;
         snarm_scorer *h;
-        ck_assert_int_eq(snarm_scorer_create(&h, path, &heads), SNARM_ERROR_ARGUMENT);
+        ck_assert_int_eq(snarm_scorer_create(&h, scorer, &heads), SNARM_ERROR_ARGUMENT);
         ck_assert_ptr_nonnull(strstr(snarm_last_error(), expected));
         snarm_detector_options open;
         snarm_detector_options_init(&open);
