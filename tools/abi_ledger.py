@@ -171,10 +171,11 @@ def difference(ledger, now, fixed, released=None):
 
 
 def padding(ledger, now):
-    """Sentences on new fields that lie where an older version had padding, which programs may have left as it was."""
+    """Sentences on new fields that lie where an older version had padding, which programs may have left as it was. A field named
+    reserved may lie there: it fills the padding, and nobody reads it."""
     problems = []
     for key, text in now.items():
-        if key[0] != "field":
+        if key[0] != "field" or key[2] == "reserved":
             continue
         came = ledger[key][0] if key in ledger else None
         for (kind, owner, version), (_, size) in ledger.items():

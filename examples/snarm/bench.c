@@ -5,6 +5,7 @@
 #include "machine.h"
 #include "options.h"
 #include "parts.h"
+#include "precision.h"
 #include "progress.h"
 
 #include "snarm/detector.h"
@@ -186,6 +187,11 @@ static int report(const bench_arguments *a, const snarm_detector *detector, cons
         fprintf(stream, "%zu runs; picture %d x %d; peak memory %.0f MiB; %s, %d threads; libsnarm %s\n",
                 runs, (int)image->width, (int)image->height, peak_memory_mib(), processor_name(),
                 (int)info.threads, snarm_version());
+    json_t *precision = precision_facts_of(a->common.precision, detector);
+    char *line = precision_line(precision);
+    if (table)
+        fprintf(stream, "precision: %s\n", line);
+    free(line);
     int code = CONTINUE;
     if (a->json != NULL) {
         json_t *root = must_have(json_object()), *picture = must_have(json_object()),
@@ -202,10 +208,12 @@ static int report(const bench_arguments *a, const snarm_detector *detector, cons
         json_add(root, "image", picture);
         json_add(root, "stages_ms", json_incref(stages));
         json_add(root, "peak_memory_mib", json_number(peak_memory_mib()));
+        json_add(root, "precision", json_incref(precision));
         json_add(root, "machine", machine);
         code = json_write_file(root, a->json);
         json_decref(root);
     }
+    json_decref(precision);
     json_decref(stages);
     return finish_output(code == CONTINUE ? EXIT_OK : code);
 }
@@ -216,6 +224,7 @@ static int run_model(const bench_arguments *a, const snarm_image *image) {
     snarm_detector_options_init(&options);
     options.threads = a->common.threads;
     options.pin = a->pin;
+    options.precision = a->common.precision;
     if (snarm_detector_load(&detector, a->model, &options) != SNARM_OK)
         return fail_library(EXIT_INPUT);
     double *times = must_have(calloc((size_t)a->runs * STAGES, sizeof *times));

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "benchmark.h"
 #include "json.h"
+#include "precision.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -110,6 +111,7 @@ json_t *benchmark_describe(const benchmark *b) {
     json_add(o, "category", categories);
     json_add(o, "full-resolution", must_have(json_boolean(b->full_resolution)));
     add_integer(o, "threads", b->common.threads, b->common.threads != 0);
+    add_text(o, "precision", precision_name(b->common.precision));
     add_fit(o, b);
     char *text = json_line(o);
     json_decref(o);

@@ -69,6 +69,7 @@ static int load_model(const benchmark *b, const job *j, const char *path, fit_re
     snarm_detector_options options;
     snarm_detector_options_init(&options);
     options.threads = b->common.threads;
+    options.precision = b->common.precision;
     if (snarm_detector_load(out, path, &options) != SNARM_OK)
         return fail_library(EXIT_INPUT);
     int code = check_model(b, j, *out, path);
@@ -101,6 +102,7 @@ static int fit_model(const benchmark *b, const job *j, const char *path, fit_rec
                                      .textures = &b->textures,
                                      .seed = (uint64_t)j->seed,
                                      .threads = b->common.threads,
+                                     .precision = b->common.precision,
                                      .checkpoint = checkpoint,
                                      .bar = &bar};
         record->resumed = checkpoint != NULL && access(checkpoint, F_OK) == 0;

@@ -246,6 +246,7 @@ static int run_model(const eval_arguments *a) {
     snarm_detector_options_init(&options);
     options.threads = threads_of_worker(a->common.threads, a->workers);
     options.pin = a->pin;
+    options.precision = a->common.precision;
     snarm_dataset *set = NULL;
     snarm_detector *detector = NULL;
     snarm_report *page = NULL;
@@ -259,7 +260,7 @@ static int run_model(const eval_arguments *a) {
     if (code == CONTINUE)
         code = a->report == NULL
                    ? CONTINUE
-                   : eval_report_start(&page, detector, a->model, a->dataset, a->full_resolution);
+                   : eval_report_start(&page, detector, a->model, a->common.precision, a->dataset, a->full_resolution);
     if (code == CONTINUE)
         code = run_dataset(a, detector, set, page);
     snarm_report_destroy(page);

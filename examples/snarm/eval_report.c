@@ -23,7 +23,8 @@ static char *name_of(const char *key) {
     static const char *const names[][2] = {
         {"images", "pictures learnt from"},  {"bank", "patches in the bank"},
         {"architecture", "backbone"},        {"licence", "licence of the weights"},
-        {"fitted_by", "fitted by libsnarm"}, {"format_version", "version of the model file"}};
+        {"fitted_by", "fitted by libsnarm"}, {"format_version", "version of the model file"},
+        {"precision", "computed in"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i][0], key) == 0)
             return format_text("%s", names[i][1]);
@@ -79,7 +80,7 @@ static char *base_name(const char *path) {
 }
 
 int eval_report_start(snarm_report **out, const snarm_detector *detector, const char *model,
-                      const char *dataset, bool full_resolution) {
+                      int32_t precision, const char *dataset, bool full_resolution) {
     *out = NULL;
     json_t *facts = must_have(json_object());
     json_add(facts, "model file", json_text(model));
@@ -89,7 +90,7 @@ int eval_report_start(snarm_report **out, const snarm_detector *detector, const 
     add_time(facts);
     json_add(facts, "evaluated by libsnarm", json_text(snarm_version()));
     snarm_detector_info info = {.struct_size = sizeof info};
-    bool well = describe_model(facts, detector) && snarm_detector_get_info(detector, &info) == SNARM_OK;
+    bool well = describe_model(facts, detector, precision) && snarm_detector_get_info(detector, &info) == SNARM_OK;
     if (well) {
         char *model_name = base_name(model), *dataset_name = base_name(dataset);
         char *title = format_text("%s on %s", model_name, dataset_name);

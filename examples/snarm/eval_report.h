@@ -8,10 +8,10 @@
 #include "snarm/detector.h"
 #include "snarm/report.h"
 
-/* A report with the model's card. All three: CONTINUE or SNARM_OK, or a failure; eval_report_start has then
+/* A report with the model's card; precision: asked for. All three: CONTINUE or SNARM_OK, or a failure; eval_report_start has then
  * written its line to stderr. */
 int eval_report_start(snarm_report **out, const snarm_detector *detector, const char *model,
-                      const char *dataset, bool full_resolution);
+                      int32_t precision, const char *dataset, bool full_resolution);
 
 /* One inspected picture: its path is shown from the category's folder on.
  *   map  as snarm_detector_inspect gave it */

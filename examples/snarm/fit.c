@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "fit_options.h"
 #include "machine.h"
+#include "precision.h"
 
 #include "snarm/detector.h"
 
@@ -83,10 +84,19 @@ static void print_summary(const snarm_detector *detector, const fit_arguments *a
         printf("depth        heights up to %.4g, background flat up to %.3g; features x %.3g\n", info.depth_range, info.depth_background,
                info.depth_weight);
     snarm_bank_search_info search = {.struct_size = sizeof search};
-    if (snarm_bank_get_search(snarm_detector_bank(detector), &search) == SNARM_OK && search.axes > 0)
-        printf("search       filtered by %d axes, finds %.2f%% of the neighbours\n", (int)search.axes, 100 * search.recall);
+    if (snarm_bank_get_search(snarm_detector_bank(detector), &search) == SNARM_OK && search.axes > 0) {
+        printf("search       filtered by %d axes", (int)search.axes);
+        if (search.cells > 0)
+            printf(", in %d of %d cells", (int)search.probes, (int)search.cells);
+        printf(", finds %.2f%% of the neighbours\n", 100 * search.recall);
+    }
     printf("backbone     %s, %d x %d pixels\n", info.backbone->architecture, (int)info.backbone->width,
            (int)info.backbone->height);
+    json_t *facts = precision_facts_of(a->common.precision, detector);
+    char *precision = precision_line(facts);
+    printf("precision    %s\n", precision);
+    free(precision);
+    json_decref(facts);
     snarm_train_report training;
     if (snarm_detector_get_training(detector, &training) == SNARM_OK && training.steps > 0)
         printf("training     %lld of %lld steps, kept step %lld; held-out defects: pixel AP %.3f (distance alone %.3f), image AUROC %.3f (%.3f)\n",
@@ -107,6 +117,7 @@ static int fit(const fit_arguments *a, const text_list *pictures, const text_lis
                                  .textures = textures,
                                  .seed = (uint64_t)a->settings.seed,
                                  .threads = a->common.threads,
+                                 .precision = a->common.precision,
                                  .checkpoint = a->checkpoint,
                                  .keeps_best_scorer = true,
                                  .bar = &bar};

@@ -320,6 +320,7 @@ int fit_detector(snarm_detector **out, const fit_request *request) {
     snarm_fit_options options;
     to_library(request->settings, &options);
     options.threads = request->threads;
+    options.precision = request->precision;
     options.seed = request->seed;
     options.progress = show_progress;
     options.progress_user = user;

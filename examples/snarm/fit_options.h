@@ -41,6 +41,7 @@ typedef struct fit_request {
     const text_list *pictures, *textures; /* files */
     uint64_t seed;
     int32_t threads;
+    int32_t precision; /* a snarm_precision */
     const char *checkpoint;  /* of the training; NULL: none */
     bool keeps_best_scorer;  /* an interrupt of the training ends that alone, the best scorer so far is kept; else it ends the fit */
     progress *bar;

@@ -3,6 +3,7 @@
 #include "info.h"
 #include "json.h"
 #include "options.h"
+#include "precision.h"
 
 #include "snarm/detector.h"
 
@@ -49,10 +50,12 @@ static void add_search(json_t *facts, const snarm_bank *bank) {
     if (snarm_bank_get_search(bank, &search) != SNARM_OK)
         return;
     add_integer(facts, "search_axes", search.axes);
+    add_integer(facts, "search_cells", search.cells);
+    add_integer(facts, "search_probes", search.probes);
     json_add(facts, "search_recall", json_number(search.recall));
 }
 
-bool describe_model(json_t *facts, const snarm_detector *detector) {
+bool describe_model(json_t *facts, const snarm_detector *detector, int32_t precision) {
     snarm_detector_info info = {.struct_size = sizeof info};
     if (snarm_detector_get_info(detector, &info) != SNARM_OK)
         return false;
@@ -90,27 +93,30 @@ bool describe_model(json_t *facts, const snarm_detector *detector) {
         json_add(facts, "depth_weight", json_number(info.depth_weight));
     }
     add_backbone(facts, info.backbone);
+    json_add(facts, "precision", precision_facts_of(precision, detector));
     return true;
 }
 
-static bool read_model(const char *path, int32_t threads, json_t *facts) {
+static bool read_model(const char *path, const common_options *common, json_t *facts) {
     snarm_detector *detector;
     snarm_detector_options options;
     snarm_detector_options_init(&options);
-    options.threads = threads;
+    options.threads = common->threads;
+    options.precision = common->precision;
     if (snarm_detector_load(&detector, path, &options) != SNARM_OK)
         return false;
     json_add(facts, "kind", json_text("model"));
-    bool read = describe_model(facts, detector);
+    bool read = describe_model(facts, detector, common->precision);
     snarm_detector_destroy(detector);
     return read;
 }
 
-static bool read_weights(const char *path, int32_t threads, json_t *facts) {
+static bool read_weights(const char *path, const common_options *common, json_t *facts) {
     snarm_backbone *backbone;
     snarm_backbone_options options;
     snarm_backbone_options_init(&options);
-    options.threads = threads;
+    options.threads = common->threads;
+    options.precision = common->precision;
     snarm_backbone_info info = {.struct_size = sizeof info};
     if (snarm_backbone_create(&backbone, path, &options) != SNARM_OK)
         return false;
@@ -118,16 +124,18 @@ static bool read_weights(const char *path, int32_t threads, json_t *facts) {
     if (read) {
         json_add(facts, "kind", json_text("weights"));
         add_backbone(facts, &info);
+        json_add(facts, "precision", precision_facts(common->precision, backbone, NULL, NULL));
     }
     snarm_backbone_destroy(backbone);
     return read;
 }
 
-static bool read_bank(const char *path, int32_t threads, json_t *facts) {
+static bool read_bank(const char *path, const common_options *common, json_t *facts) {
     snarm_bank *bank;
     snarm_bank_options options;
     snarm_bank_options_init(&options);
-    options.threads = threads;
+    options.threads = common->threads;
+    options.precision = common->precision;
     size_t count;
     int32_t channels, images;
     if (snarm_bank_load(&bank, path, &options) != SNARM_OK)
@@ -139,18 +147,20 @@ static bool read_bank(const char *path, int32_t threads, json_t *facts) {
         add_integer(facts, "channels", channels);
         add_integer(facts, "images", images);
         add_search(facts, bank);
+        json_add(facts, "precision", precision_facts(common->precision, NULL, bank, NULL));
     }
     snarm_bank_destroy(bank);
     return read;
 }
 
-static bool read_scorer(const char *path, int32_t threads, json_t *facts) {
+static bool read_scorer(const char *path, const common_options *common, json_t *facts) {
     snarm_scorer *scorer;
     snarm_scorer_options options;
     snarm_scorer_options_init(&options);
     /* A scorer is made for a grid, but its file fits any. */
     options.grid_width = options.grid_height = 16;
-    options.threads = threads;
+    options.threads = common->threads;
+    options.precision = common->precision;
     snarm_scorer_info info = {.struct_size = sizeof info};
     if (snarm_scorer_create(&scorer, path, &options) != SNARM_OK)
         return false;
@@ -163,12 +173,13 @@ static bool read_scorer(const char *path, int32_t threads, json_t *facts) {
         add_integer(facts, "scans", info.scans);
         add_integer(facts, "depth", info.depth);
         json_add(facts, "reference_ratio", json_number(info.reference_ratio));
+        json_add(facts, "precision", precision_facts(common->precision, NULL, NULL, scorer));
     }
     snarm_scorer_destroy(scorer);
     return read;
 }
 
-typedef bool (*reader)(const char *path, int32_t threads, json_t *facts);
+typedef bool (*reader)(const char *path, const common_options *common, json_t *facts);
 
 /* Which kind's complaint tells most where a file is of no kind: the one that its name or its tensors point
  * to. */
@@ -188,6 +199,8 @@ static reader guess(const char *path) {
 }
 
 char *fact_text(const json_t *value) {
+    if (json_is_object(value)) /* there is but one kind */
+        return precision_line(value);
     if (json_is_string(value))
         return format_text("%s", json_string_value(value)[0] != '\0' ? json_string_value(value) : "-");
     return must_have(json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(7)));
@@ -204,16 +217,15 @@ static void print_facts(const json_t *facts) {
 
 static int show(const info_arguments *a, const char *path) {
     static const reader readers[] = {read_model, read_weights, read_bank, read_scorer};
-    int32_t threads = a->common.threads;
     json_t *facts = must_have(json_object());
     json_add(facts, "file", json_text(path));
     bool known = false;
     for (size_t i = 0; i < sizeof readers / sizeof *readers && !known; i++)
-        known = readers[i](path, threads, facts);
+        known = readers[i](path, &a->common, facts);
     int code = EXIT_OK;
     if (!known) {
         /* Once more, for its sentence. */
-        guess(path)(path, threads, facts);
+        guess(path)(path, &a->common, facts);
         code = fail_library(EXIT_INPUT);
     } else if (a->json) {
         json_write_line(facts, stdout);

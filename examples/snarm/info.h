@@ -8,8 +8,8 @@
 
 #include <stdbool.h>
 
-/* Adds them to an object; false with the library's sentence where it fails. */
-bool describe_model(json_t *facts, const snarm_detector *detector);
+/* Adds them to an object; false with the library's sentence where it fails. precision: asked for, a snarm_precision. */
+bool describe_model(json_t *facts, const snarm_detector *detector, int32_t precision);
 
 /* A fact's value for people; "-" where there is none. The caller's to free. */
 char *fact_text(const json_t *value);

@@ -237,7 +237,8 @@ static int run_model(const inspect_arguments *a) {
     inspection run = {.arguments = a, .targets = &targets, .code = CONTINUE};
     int code = target_list_make(&targets, &a->paths, a->heatmaps);
     if (code == CONTINUE)
-        code = inspector_open(&run.inspector, a->model, threads_of_worker(a->common.threads, a->workers), a->pin);
+        code = inspector_open(&run.inspector, a->model, threads_of_worker(a->common.threads, a->workers), a->common.precision,
+                              a->pin);
     if (code == CONTINUE && run.inspector.info.has_depth)
         target_list_drop_depths(&targets);
     if (code == CONTINUE) {
@@ -255,7 +256,7 @@ static int run_model(const inspect_arguments *a) {
 static int run_watch(const inspect_arguments *a) {
     inspector run;
     catch_interrupts(); /* also one that comes while the model is read ends it cleanly */
-    int code = inspector_open(&run, a->model, a->common.threads, a->pin);
+    int code = inspector_open(&run, a->model, a->common.threads, a->common.precision, a->pin);
     if (code == CONTINUE)
         code = watch_folder(&run, &a->watch);
     inspector_close(&run);

@@ -11,12 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-int inspector_open(inspector *run, const char *model, int32_t threads, bool pin) {
+int inspector_open(inspector *run, const char *model, int32_t threads, int32_t precision, bool pin) {
     *run = (inspector){.info = {.struct_size = sizeof run->info}};
     snarm_detector_options options;
     snarm_detector_options_init(&options);
     options.threads = threads;
     options.pin = pin;
+    options.precision = precision;
     if (snarm_detector_load(&run->detector, model, &options) != SNARM_OK ||
         snarm_detector_get_info(run->detector, &run->info) != SNARM_OK)
         return fail_library(EXIT_INPUT);

@@ -25,7 +25,7 @@ typedef struct inspector {
 } inspector;
 
 /* Opens the model; an exit code, CONTINUE if it went well. inspector_close is needed in both cases. */
-int inspector_open(inspector *run, const char *model, int32_t threads, bool pin);
+int inspector_open(inspector *run, const char *model, int32_t threads, int32_t precision, bool pin);
 void inspector_close(inspector *run);
 
 /* Fills result or error, and ms; file stays as it is. CONTINUE also where the picture cannot be inspected;

@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "options.h"
 
+#include "precision.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -108,10 +110,7 @@ static int take_choice(const command *what, const option *which, const char *val
         *(const char **)which->target = value;
         return CONTINUE;
     }
-    char expected[128];
-    snprintf(expected, sizeof expected, "%s%s", which->choices,
-             is_one_of(value, which->later) ? " (this value is not in this version)" : "");
-    return bad_value(what, which, value, expected);
+    return bad_value(what, which, value, which->choices);
 }
 
 static int take(const command *what, const option *which, const char *value) {
@@ -209,9 +208,9 @@ int options_parse(const command *what, common_options *common, text_list *others
         {.name = "precision",
          .kind = OPTION_CHOICE,
          .target = &precision,
-         .choices = "f32|auto",
-         .later = "bf16|int8",
-         .help = "number format of the networks; auto, the default, is f32"},
+         .choices = PRECISION_CHOICES,
+         .help = "numbers that networks and bank search compute with; auto, the default: bf16 networks and an int8 search where the "
+                 "processor has instructions for them, else f32; f32: the reference; bf16: networks alone; int8: as auto"},
         {.name = "quiet",
          .kind = OPTION_FLAG,
          .target = &common->quiet,
@@ -239,6 +238,7 @@ int options_parse(const command *what, common_options *common, text_list *others
         code = fail(EXIT_USAGE, "%s: '%s' is not an option, and this command takes no other arguments",
                     what->name, others->items[0]);
     common->threads = (int32_t)threads;
+    common->precision = precision_of(precision);
     return code;
 }
 

@@ -32,12 +32,12 @@ typedef struct option {
     bool open;           /* of a number: the ends themselves are out of range */
     bool *given;         /* set if the option was given; may be NULL */
     const char *choices; /* of OPTION_CHOICE */
-    const char *later;   /* choices, separated by |, that are known but not in this version; may be NULL */
 } option;
 
 /* What every command takes. */
 typedef struct common_options {
     int32_t threads; /* 0: the library's default */
+    int32_t precision; /* a snarm_precision */
     bool quiet;
 } common_options;
 

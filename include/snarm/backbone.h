@@ -41,7 +41,7 @@ typedef struct snarm_backbone_options {
     int32_t neighbourhood; /* mean over a square of so many grid positions around each (PatchCore's), before the groups meet;
                              1, 3 or 5; 1 is none; default 1 for ViTs, 3 for CNNs; positions outside count as zeros */
     int32_t threads;      /* default 0: snarm_default_threads(); 1..64 */
-    int32_t reserved;     /* 0 */
+    int32_t reserved;     /* not read; programs made for 0.1.0 may have anything there */
     int32_t precision;    /* a snarm_precision; default 0: auto; 0..3 */
 } snarm_backbone_options;
 static inline void snarm_backbone_options_init(snarm_backbone_options *options) {

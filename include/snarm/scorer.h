@@ -23,7 +23,7 @@ typedef struct snarm_scorer_options {
     double reference_ratio; /* rho, must be the residual engine's; default: the file's self_ratio, else 0.75;
                                above 0, below 1 */
     int32_t threads;        /* default 0: snarm_default_threads(); 1..64 */
-    int32_t reserved;       /* 0 */
+    int32_t reserved;       /* not read; programs made for 0.1.0 may have anything there */
     int32_t precision;      /* a snarm_precision; default 0: auto; 0..3 */
 } snarm_scorer_options;
 static inline void snarm_scorer_options_init(snarm_scorer_options *options) {
@@ -48,8 +48,8 @@ typedef struct snarm_scorer_info {
                                do not say */
     int32_t neighbours;     /* k of those residuals; 0 for files that do not say */
     double prior_slope, prior_centre; /* see snarm_scorer_add_prior; slope 0: none */
-    int32_t precision;      /* SNARM_PRECISION_F32 or SNARM_PRECISION_BF16: that of the embedding, the second and later blocks'
-                               convolutions and the heads; the rest is f32 */
+    int32_t precision;      /* SNARM_PRECISION_F32 or SNARM_PRECISION_BF16: that of the embedding, the convolutions, the mixers'
+                               projections and the heads; the rest is f32 */
     const char *precision_note; /* as in snarm_backbone_info */
 } snarm_scorer_info;
 SNARM_API snarm_status snarm_scorer_get_info(const snarm_scorer *scorer, snarm_scorer_info *info);

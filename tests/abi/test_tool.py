@@ -224,6 +224,14 @@ class Updates(Copy):
         self.updated()
         self.passes()
 
+    def test_padding_may_be_filled(self):
+        self.release()
+        size = self.size("snarm_pixel_metrics_options")
+        self.grow("include/snarm/metrics.h", "snarm_pixel_metrics_options", "int32_t reserved;\n    int32_t more;")
+        self.updated()
+        self.passes()
+        self.assertEqual(self.place("snarm_pixel_metrics_options", "more"), size)
+
     def test_additions_after_a_release(self):
         self.release()
         self.add_function()

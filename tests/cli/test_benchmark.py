@@ -185,8 +185,8 @@ class Tables(Case):
         options = result["options"]
         self.assertEqual((options["neighbours"], options["bank-size"], options["size"], options["layers"], options["steps"]),
                          (2, 60, [64, 64], [2, 3], 0))
-        self.assertEqual((options["smoothing"], options["unified"], options["dataset"]),
-                         (None, False, os.path.realpath(Set.path)))
+        self.assertEqual((options["smoothing"], options["unified"], options["dataset"], options["precision"]),
+                         (None, False, os.path.realpath(Set.path), "auto"))
         for key in "fit_seconds", "seconds_per_image", "seconds_per_image_with_reading", "peak_memory_mib":
             self.assertGreater(result[key], 0)
         for key in cli.METRICS:
@@ -375,6 +375,7 @@ class Resume(Case):
             (["--smoothing was not given", "3.25"], ["--smoothing", "3.25"]),
             (["--full-resolution"], ["--full-resolution"]),
             (["--threads"], ["--threads", "1"]),
+            (['--precision was "auto"', '"f32"'], ["--precision", "f32"]),
             (["--backbone-sha256"], ["--backbone", other]),
         ]:
             with self.subTest(more):

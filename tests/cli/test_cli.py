@@ -136,12 +136,9 @@ class Usage(CommandCase):
             (["--resize", "'64x64'"], ["fit", "--resize", "64x64"]),
             (["--layers", "'3,2'", "rising"], ["fit", "--layers", "3,2"]),
             (["--layers", "'2,,3'"], ["fit", "--layers", "2,,3"]),
-            (
-                ["--precision", "'bf16'", "f32|auto", "not in this version"],
-                ["info", "--precision", "bf16", "x"],
-            ),
-            (["--precision", "'int8'", "not in this version"], ["info", "--precision=int8", "x"]),
-            (["--precision", "'f64'", "f32|auto"], ["info", "--precision", "f64", "x"]),
+            (["--precision", "'f64'", "f32|bf16|int8|auto"], ["info", "--precision", "f64", "x"]),
+            (["--precision", "'bf1'"], ["fit", "--precision=bf1"]),
+            (["--precision", "''"], ["inspect", "--precision", ""]),
             (["--format", "'xml'", "text|json|csv"], ["inspect", "--format", "xml"]),
             (["--layout", "'coco'", "auto|mvtec|visa|mvtec3d|btad|folders"], ["eval", "--layout", "coco"]),
             (["--runs", "'0'"], ["bench", "--runs", "0"]),
@@ -669,7 +666,7 @@ class Measure(CommandCase):
             self.assertEqual(base64.b64decode(item["mask"])[:4], b"\x89PNG" if item["anomalous"] else b"")
             self.assertEqual(item["anomalous"], not item["name"].startswith("good/"))
         version = self.run_well("--version").split()[-1]
-        for fact in "resnet18", version, "weights sha256":
+        for fact in "resnet18", version, "weights sha256", "computed in", "search f32":
             self.assertIn(fact, page[page.index("model-title") :])
 
     def test_bench(self):

@@ -330,6 +330,11 @@ void test_detector() {
     detector.save(scratch("c++.snarm"));
     auto options = snarm::defaults<snarm_detector_options>();
     options.threads = 1;
+    options.precision = SNARM_PRECISION_F32;
+    const snarm::detector full = snarm::detector::load(scratch("c++.snarm"), options);
+    CHECK(full.backbone().info().precision == SNARM_PRECISION_F32 && full.info().backbone->precision == SNARM_PRECISION_F32);
+    CHECK(full.bank().search_info().precision == SNARM_PRECISION_F32);
+    options.precision = SNARM_PRECISION_AUTO;
     const snarm::detector loaded = snarm::detector::load(scratch("c++.snarm"), options);
     CHECK(loaded.info().threshold == detector.info().threshold && loaded.info().threads == 1);
     CHECK(std::equal(loaded.scores().begin(), loaded.scores().end(), detector.scores().begin()));

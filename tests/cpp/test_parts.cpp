@@ -77,6 +77,31 @@ void banks() {
     CHECK_ERROR(SNARM_ERROR_ARGUMENT, "images has 40", tuned.tune(queries, images, 1, 0.99));
 }
 
+void precisions() {
+    auto options = snarm::defaults<snarm_backbone_options>();
+    options.width = options.height = 64, options.precision = SNARM_PRECISION_F32;
+    CHECK(snarm::backbone::create(weights, options).info().precision == SNARM_PRECISION_F32);
+    options.precision = SNARM_PRECISION_BF16;
+    const snarm_backbone_info network = snarm::backbone::create(weights, options).info();
+    CHECK((network.precision == SNARM_PRECISION_BF16) == std::string(network.precision_note).empty());
+    options.precision = 4;
+    CHECK_ERROR(SNARM_ERROR_ARGUMENT, "precision is 4", snarm::backbone::create(weights, options));
+
+    const std::vector<float> vectors = ramp(3000, 96), queries(vectors.begin(), vectors.begin() + 100 * 96);
+    for (std::int32_t precision = SNARM_PRECISION_AUTO; precision <= SNARM_PRECISION_INT8; precision++) {
+        auto choices = snarm::defaults<snarm_bank_options>();
+        choices.precision = precision;
+        snarm::bank bank = snarm::bank::create(vectors, 96, {}, choices);
+        bank.tune(queries, {}, 1, 1e-6);
+        const snarm_bank_search_info search = bank.search_info();
+        const bool wanted = precision == SNARM_PRECISION_AUTO || precision == SNARM_PRECISION_INT8;
+        CHECK(search.axes > 0);
+        CHECK(search.precision == SNARM_PRECISION_INT8 || search.precision == SNARM_PRECISION_F32);
+        CHECK(wanted || search.precision == SNARM_PRECISION_F32);
+        CHECK(std::string(search.precision_note).empty() == (!wanted || search.precision == SNARM_PRECISION_INT8));
+    }
+}
+
 void coresets() {
     const std::vector<float> vectors = ramp(500, 4);
     const std::vector<std::size_t> few = snarm::coreset_select(vectors, 4, 3);
@@ -110,5 +135,6 @@ void coresets() {
 void test_parts() {
     backbones();
     banks();
+    precisions();
     coresets();
 }

@@ -13,7 +13,7 @@ of Python's global lock. docs/python.md is the guide.
 from . import images, maps, metrics
 from ._callbacks import Progress
 from ._constants import VERSION as _VERSION
-from ._constants import Layout, PixelFormat, Search, Split, Status
+from ._constants import Layout, PixelFormat, Precision, Search, Split, Status
 from .backbone import Backbone, BackboneInfo
 from .bank import Bank, BankSearch, select_coreset
 from .dataset import Dataset, Sample, list_images, load_mask, load_mask_full
@@ -70,6 +70,7 @@ __all__ = [
     "PixelFormat",
     "PixelMetrics",
     "PixelMetricsResult",
+    "Precision",
     "Preprocess",
     "Progress",
     "Report",

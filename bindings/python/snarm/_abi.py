@@ -90,6 +90,8 @@ class snarm_backbone_options(Structure):
         ("channels", c_int32),
         ("neighbourhood", c_int32),
         ("threads", c_int32),
+        ("reserved", c_int32),
+        ("precision", c_int32),
     ]
 
 
@@ -112,16 +114,26 @@ class snarm_backbone_info(Structure):
         ("threads", c_int32),
         ("mean", c_float * 3),
         ("std", c_float * 3),
+        ("precision", c_int32),
+        ("precision_note", c_char_p),
     ]
 
 
 # bank.h
 class snarm_bank_options(Structure):
-    _fields_ = [("struct_size", c_size_t), ("threads", c_int32), ("exact", c_int32)]
+    _fields_ = [("struct_size", c_size_t), ("threads", c_int32), ("exact", c_int32), ("precision", c_int32)]
 
 
 class snarm_bank_search_info(Structure):
-    _fields_ = [("struct_size", c_size_t), ("axes", c_int32), ("recall", c_double)]
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("axes", c_int32),
+        ("recall", c_double),
+        ("precision", c_int32),
+        ("cells", c_int32),
+        ("probes", c_int32),
+        ("precision_note", c_char_p),
+    ]
 
 
 class snarm_coreset_options(Structure):
@@ -156,6 +168,8 @@ class snarm_scorer_options(Structure):
         ("grid_height", c_int32),
         ("reference_ratio", c_double),
         ("threads", c_int32),
+        ("reserved", c_int32),
+        ("precision", c_int32),
     ]
 
 
@@ -175,6 +189,8 @@ class snarm_scorer_info(Structure):
         ("neighbours", c_int32),
         ("prior_slope", c_double),
         ("prior_centre", c_double),
+        ("precision", c_int32),
+        ("precision_note", c_char_p),
     ]
 
 
@@ -304,6 +320,7 @@ class snarm_fit_options(Structure):
         ("tile_overlap", c_int32),
         ("depths", POINTER(snarm_depth_source)),
         ("depth_weight", c_double),
+        ("precision", c_int32),
     ]
 
 

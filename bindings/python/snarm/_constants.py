@@ -53,6 +53,15 @@ class Split(IntEnum):
     TEST = 1
 
 
+class Precision(IntEnum):
+    """In what numbers products and convolutions are made (snarm_precision; docs/precision.md)."""
+
+    AUTO = 0
+    F32 = 1
+    BF16 = 2
+    INT8 = 3
+
+
 class Search(IntEnum):
     """How a fit makes its bank search (snarm_search)."""
 
@@ -65,5 +74,6 @@ ENUMS = {
     "snarm_pixel_format": ("SNARM_", PixelFormat),
     "snarm_layout": ("SNARM_LAYOUT_", Layout),
     "snarm_split": ("SNARM_SPLIT_", Split),
+    "snarm_precision": ("SNARM_PRECISION_", Precision),
     "snarm_search": ("SNARM_SEARCH_", Search),
 }

@@ -6,13 +6,16 @@ import dataclasses
 import operator
 import os
 from ctypes import Array, Structure, c_char_p, c_double, c_float, c_int32, c_int64, c_size_t, c_uint64, sizeof
+from enum import IntEnum
 from typing import Any, TypeVar, Union
 
+from ._constants import Precision
 from .errors import ArgumentError, text
 
 Path = Union[str, "os.PathLike[str]"]
 S = TypeVar("S", bound=Structure)
 D = TypeVar("D")
+E = TypeVar("E", bound=IntEnum)
 
 _RANGES: dict[Any, tuple[int, int]] = {
     c_int32: (-(2**31), 2**31 - 1),
@@ -84,6 +87,23 @@ def options(kind: type[S], **values: Any) -> S:
             value = field(*numbers)
         setattr(result, name, value)
     return result
+
+
+def choice(kind: type[E], value: E | str | None, name: str) -> int | None:
+    """The number of a value of an enumeration, given as it or by its name in small letters."""
+    if value is None:
+        return None
+    names = {member.name.lower(): member for member in kind}
+    if isinstance(value, str):
+        if value not in names:
+            raise ArgumentError(f"{name}: {value!r}, expected one of {', '.join(map(repr, names))}")
+        return int(names[value])
+    return int(kind(value))
+
+
+def precision_of(structure: Structure) -> str:
+    """What an info's precision is called."""
+    return Precision(structure.precision).name.lower()
 
 
 def sized(kind: type[S]) -> S:

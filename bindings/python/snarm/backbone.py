@@ -10,9 +10,10 @@ import numpy as np
 
 from . import _abi as abi
 from ._arrays import FloatArray, floats, pointer
+from ._constants import Precision
 from ._handles import Handle, Owner
 from ._library import lib
-from ._options import Path, options, path_bytes, plain, sized
+from ._options import Path, choice, options, path_bytes, plain, precision_of, sized
 from .errors import check
 from .images import Preprocess
 
@@ -31,6 +32,7 @@ class BackboneInfo:
     layers: which outputs are used: blocks of a ViT counted from 0, stages 1..4 of a CNN.
     groups, neighbourhood, threads: see ``Backbone``.
     mean, std: of the input, red green blue, for samples in 0..1.
+    precision: "f32" or "bf16": what it is run in; precision_note: why it is not what was asked for, else "".
     """
 
     architecture: str
@@ -48,10 +50,12 @@ class BackboneInfo:
     threads: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    precision: str
+    precision_note: str
 
     @classmethod
     def _of(cls, structure: abi.snarm_backbone_info) -> BackboneInfo:
-        return plain(cls, structure, layers=tuple(structure.layers[: structure.layer_count]))
+        return plain(cls, structure, layers=tuple(structure.layers[: structure.layer_count]), precision=precision_of(structure))
 
     @property
     def patches(self) -> int:
@@ -81,6 +85,7 @@ class Backbone(Handle):
         channels: int | None = None,
         neighbourhood: int | None = None,
         threads: int | None = None,
+        precision: Precision | str | None = None,
     ) -> None:
         """Opens the weights, infers the architecture and checks every tensor it will use. The file is not needed afterwards.
 
@@ -91,6 +96,7 @@ class Backbone(Handle):
         channels: C, of a feature; default 512; 8..4,096; -1: no pooling.
         neighbourhood: mean over a square of so many grid positions around each, 1, 3 or 5; default 1 (ViT), 3 (CNN).
         threads: 1..64; default ``default_threads()``.
+        precision: in what numbers: "auto" (None is the same), "f32", "bf16" or "int8" (docs/precision.md).
         """
         choices = options(
             abi.snarm_backbone_options,
@@ -101,6 +107,7 @@ class Backbone(Handle):
             channels=channels,
             neighbourhood=neighbourhood,
             threads=threads,
+            precision=choice(Precision, precision, "precision"),
         )
         out = c_void_p()
         check(lib.snarm_backbone_create(byref(out), path_bytes(path, "path"), byref(choices)))

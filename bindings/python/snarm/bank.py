@@ -12,9 +12,10 @@ import numpy.typing as npt
 from . import _abi as abi
 from ._arrays import FloatArray, IntArray, floats, indices, pointer, view
 from ._callbacks import Call, Progress
+from ._constants import Precision
 from ._handles import Handle, Owner, handle_of
 from ._library import lib
-from ._options import Path, integer, number, options, path_bytes, plain, sized
+from ._options import Path, choice, integer, number, options, path_bytes, plain, precision_of, sized
 from .errors import ArgumentError, check
 
 
@@ -24,10 +25,17 @@ class BankSearch:
 
     axes: principal axes of the filter; 0: exactly, without one.
     recall: share of the true neighbours found when the filter was tuned, 0..1; 1 without a filter.
+    precision: "f32" or "int8": what the filter compares; distances are always f32.
+    cells, probes: groups of 256 near vectors that the bank is divided into, and how many of them each query looks at; 0, 0: at all vectors.
+    precision_note: why it is f32 although int8 was asked for, or "auto" would take it elsewhere; else "".
     """
 
     axes: int
     recall: float
+    precision: str
+    cells: int
+    probes: int
+    precision_note: str
 
 
 class Bank(Handle):
@@ -43,6 +51,7 @@ class Bank(Handle):
         *,
         threads: int | None = None,
         exact: bool = False,
+        precision: Precision | str | None = None,
     ) -> None:
         """A bank of these vectors, which are copied.
 
@@ -50,28 +59,38 @@ class Bank(Handle):
         images: (M,) int32, the picture each came from, 0 or more; None: each from one of its own.
         threads: 1..64; default ``default_threads()``.
         exact: searches are exact, whatever filter a file holds.
+        precision: of a filter's search: "auto" (None is the same), "f32", "bf16" (f32 here) or "int8" (docs/precision.md).
         """
         count, channels = _check_vectors(vectors, images)
         out = c_void_p()
-        choices = options(abi.snarm_bank_options, threads=threads, exact=int(exact))
+        choices = _options(threads, exact, precision)
         check(lib.snarm_bank_create(byref(out), pointer(vectors), pointer(images), count, channels, byref(choices)))
         self._owner = Owner(out.value, lib.snarm_bank_destroy)
 
     @classmethod
-    def load(cls, path: Path, *, threads: int | None = None, exact: bool = False) -> Bank:
+    def load(
+        cls, path: Path, *, threads: int | None = None, exact: bool = False, precision: Precision | str | None = None
+    ) -> Bank:
         """Opens a file of ``save``."""
         out = c_void_p()
-        choices = options(abi.snarm_bank_options, threads=threads, exact=int(exact))
+        choices = _options(threads, exact, precision)
         check(lib.snarm_bank_load(byref(out), path_bytes(path, "path"), byref(choices)))
         return cls._new(out.value, lib.snarm_bank_destroy)
 
     @classmethod
-    def merge(cls, banks: Sequence[Bank], *, threads: int | None = None, exact: bool = False) -> Bank:
+    def merge(
+        cls,
+        banks: Sequence[Bank],
+        *,
+        threads: int | None = None,
+        exact: bool = False,
+        precision: Precision | str | None = None,
+    ) -> Bank:
         """One bank of all the vectors of several, in order. Picture indices of each are shifted past those before it."""
         owners = [handle_of(bank, Bank, f"banks[{i}]") for i, bank in enumerate(banks)]
         handles = (c_void_p * len(owners))(*(owner._as_parameter_.value for owner in owners))
         out = c_void_p()
-        choices = options(abi.snarm_bank_options, threads=threads, exact=int(exact))
+        choices = _options(threads, exact, precision)
         check(lib.snarm_bank_merge(byref(out), handles, len(owners), byref(choices)))
         return cls._new(out.value, lib.snarm_bank_destroy)
 
@@ -82,13 +101,14 @@ class Bank(Handle):
         *,
         threads: int | None = None,
         exact: bool = False,
+        precision: Precision | str | None = None,
     ) -> Bank:
         """A new bank of this one's vectors and these; arguments as of ``Bank``."""
         count, channels = _check_vectors(vectors, images)
         if channels != self.channels:
             raise ArgumentError(f"vectors: {channels} channels, expected the bank's {self.channels}")
         out = c_void_p()
-        choices = options(abi.snarm_bank_options, threads=threads, exact=int(exact))
+        choices = _options(threads, exact, precision)
         check(lib.snarm_bank_add(byref(out), self._handle, pointer(vectors), pointer(images), count, byref(choices)))
         return type(self)._new(out.value, lib.snarm_bank_destroy)
 
@@ -179,7 +199,11 @@ class Bank(Handle):
         """How the bank searches."""
         info = sized(abi.snarm_bank_search_info)
         check(lib.snarm_bank_get_search(self._handle, byref(info)))
-        return plain(BankSearch, info)
+        return plain(BankSearch, info, precision=precision_of(info))
+
+
+def _options(threads: int | None, exact: bool, precision: Precision | str | None) -> abi.snarm_bank_options:
+    return options(abi.snarm_bank_options, threads=threads, exact=int(exact), precision=choice(Precision, precision, "precision"))
 
 
 def _check_vectors(vectors: FloatArray, images: IntArray | None) -> tuple[int, int]:

@@ -13,10 +13,10 @@ import numpy as np
 from . import _abi as abi
 from ._arrays import ByteArray, FloatArray, array, floats, pointer, view
 from ._callbacks import Call, Progress
-from ._constants import Search
+from ._constants import Precision, Search
 from ._handles import Handle
 from ._library import lib
-from ._options import Path, integer, options, path_bytes, plain, sized
+from ._options import Path, choice, integer, options, path_bytes, plain, sized
 from .backbone import Backbone, BackboneInfo
 from .bank import Bank
 from .dataset import list_images
@@ -125,6 +125,7 @@ class Detector(Handle):
         tile_overlap: int | None = None,
         depths: Depths | None = None,
         depth_weight: float | None = None,
+        precision: Precision | str | None = None,
         bgr: bool = False,
         progress: Progress | None = None,
     ) -> Detector:
@@ -149,6 +150,7 @@ class Detector(Handle):
         tile_width, tile_height, tile_overlap: tiles, for large pictures with small defects (docs/tiles.md).
         depths: depth pictures whose features join the pictures' (docs/depth.md); None: pictures alone.
         depth_weight: of the depth's features beside the picture's; default 1: equal; above 0, at most 100.
+        precision: of the fit and of the detector, as of ``load``; training itself is f32.
         bgr: arrays of three channels are blue, green, red.
         progress: ``progress(stage, done, total)``, stages "features", "coreset", "bank", "search", "samples", "threshold"; a true
             value ends the fit with ``Cancelled``, an exception is raised again.
@@ -176,12 +178,13 @@ class Detector(Handle):
                 progress=call.progress(progress),
                 train=None if train is None else pointer_to(train._structure(call)),
                 textures=None if textures is None else pointer_to(_source(call, textures, "textures", bgr)),
-                search=_search(search),
+                search=choice(Search, search, "search"),
                 tile_width=tile_width,
                 tile_height=tile_height,
                 tile_overlap=tile_overlap,
                 depths=None if depths is None else pointer_to(_depths(call, depths)),
                 depth_weight=depth_weight,
+                precision=choice(Precision, precision, "precision"),
             )
             weights = path_bytes(backbone, "backbone")
             paths = _paths(images, "images")
@@ -196,15 +199,31 @@ class Detector(Handle):
         return detector
 
     @classmethod
-    def load(cls, path: Path, *, threads: int | None = None, exact: bool = False, pin: bool = False) -> Detector:
+    def load(
+        cls,
+        path: Path,
+        *,
+        threads: int | None = None,
+        exact: bool = False,
+        precision: Precision | str | None = None,
+        pin: bool = False,
+    ) -> Detector:
         """Opens a .snarm file. It stays mapped and must not be changed in place meanwhile; replacing it, as ``save`` does, is safe.
 
         threads: 1..64; default ``default_threads()``.
         exact: the bank is searched exactly, whatever filter the file holds.
+        precision: of the backbone, the bank search and the scorer: "auto" (None is the same), "f32", "bf16" or "int8"
+            (docs/precision.md); what each of them uses, ``backbone.info``, ``bank.search_info`` and ``scorer.info`` say.
         pin: each thread of an inspection keeps to a processor of its own (docs/threads.md); refused where there are fewer.
         """
         out = c_void_p()
-        choices = options(abi.snarm_detector_options, threads=threads, exact=int(exact), pin=int(pin))
+        choices = options(
+            abi.snarm_detector_options,
+            threads=threads,
+            exact=int(exact),
+            precision=choice(Precision, precision, "precision"),
+            pin=int(pin),
+        )
         check(lib.snarm_detector_load(byref(out), path_bytes(path, "path"), byref(choices)))
         return cls._new(out.value, lib.snarm_detector_destroy)
 
@@ -366,15 +385,6 @@ class Detector(Handle):
         owner = self._handle
         address = lib.snarm_detector_scorer(owner)
         return None if address is None else Scorer._new(address, None, owner)
-
-
-def _search(value: Search | str) -> int:
-    names = {kind.name.lower(): kind for kind in Search}
-    if isinstance(value, str):
-        if value not in names:
-            raise ArgumentError(f"search: {value!r}, expected one of {', '.join(map(repr, names))}")
-        return int(names[value])
-    return int(Search(value))
 
 
 def _paths(images: Pictures, name: str) -> list[Any] | None:

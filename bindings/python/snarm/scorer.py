@@ -9,9 +9,10 @@ import numpy as np
 
 from . import _abi as abi
 from ._arrays import ByteArray, FloatArray, array, floats, mask, pointer, view
+from ._constants import Precision
 from ._handles import Handle, Owner
 from ._library import lib
-from ._options import Path, options, path_bytes, plain, sized
+from ._options import Path, choice, options, path_bytes, plain, precision_of, sized
 from .errors import check
 
 
@@ -27,6 +28,7 @@ class ScorerInfo:
     residual_scale: with which the residuals it was trained on were scaled; 1 for files that do not say.
     neighbours: k of those residuals; 0 for files that do not say.
     prior_slope, prior_centre: see ``Scorer.add_prior``; slope 0: none.
+    precision: "f32" or "bf16": what it is run in; precision_note: why it is not what was asked for, else "".
     """
 
     grid_width: int
@@ -42,6 +44,8 @@ class ScorerInfo:
     neighbours: int
     prior_slope: float
     prior_centre: float
+    precision: str
+    precision_note: str
 
     @property
     def patches(self) -> int:
@@ -60,6 +64,7 @@ class Scorer(Handle):
         grid_height: int,
         reference_ratio: float | None = None,
         threads: int | None = None,
+        precision: Precision | str | None = None,
     ) -> None:
         """Loads a scorer file and prepares it for one grid.
 
@@ -67,6 +72,7 @@ class Scorer(Handle):
         grid_width, grid_height: patches; 2..512 each.
         reference_ratio: rho, the residual engine's; default the file's, else 0.75.
         threads: 1..64; default ``default_threads()``.
+        precision: in what numbers: "auto" (None is the same), "f32", "bf16" or "int8" (docs/precision.md).
         """
         choices = options(
             abi.snarm_scorer_options,
@@ -74,6 +80,7 @@ class Scorer(Handle):
             grid_height=grid_height,
             reference_ratio=reference_ratio,
             threads=threads,
+            precision=choice(Precision, precision, "precision"),
         )
         out = c_void_p()
         check(lib.snarm_scorer_create(byref(out), path_bytes(path, "path"), byref(choices)))
@@ -84,7 +91,7 @@ class Scorer(Handle):
         """What it is."""
         info = sized(abi.snarm_scorer_info)
         check(lib.snarm_scorer_get_info(self._handle, byref(info)))
-        return plain(ScorerInfo, info)
+        return plain(ScorerInfo, info, precision=precision_of(info))
 
     @property
     def navigator(self) -> tuple[FloatArray, float]:

@@ -142,6 +142,36 @@ def test_options_reach_the_library(good_folder, weights):
     assert (info.seed, info.threads) == (7, 1)
 
 
+def test_precision(trained, good_parts, weights, bad_part, work):
+    """What is asked for reaches every part, and moves scores by little."""
+    trained.save(work / "precise.snarm")
+    scores = {}
+    for name in ("f32", "bf16", "int8", "auto", None):
+        loaded = snarm.Detector.load(work / "precise.snarm", precision=name)
+        network, heads, search = loaded.backbone.info, loaded.scorer.info, loaded.bank.search_info
+        assert loaded.info.backbone == network
+        if name == "f32":
+            assert (network.precision, heads.precision, search.precision) == ("f32", "f32", "f32")
+            assert network.precision_note == heads.precision_note == search.precision_note == ""
+        else:
+            assert network.precision in ("f32", "bf16") and (network.precision == "f32") == bool(network.precision_note)
+            assert (heads.precision, heads.precision_note) == (network.precision, network.precision_note)
+        scores[name] = loaded.inspect(bad_part).score
+    assert scores["auto"] == scores[None]
+    assert all(score == pytest.approx(scores["f32"], rel=0.02) for score in scores.values())
+    fitted = snarm.Detector.fit(good_parts, weights, precision="f32", **FIT)
+    assert fitted.backbone.info.precision == fitted.bank.search_info.precision == "f32"
+    assert fitted.bank.search_info.precision_note == ""
+    network = snarm.Backbone(weights, width=64, height=64, layers=[1, 2], precision=snarm.Precision.F32)
+    assert network.info.precision == "f32"
+    with pytest.raises(snarm.ArgumentError, match="precision: 'half'"):
+        snarm.Backbone(weights, precision="half")
+    with pytest.raises(snarm.ArgumentError, match="precision: 'half'"):
+        snarm.Scorer("absent", grid_width=8, grid_height=8, precision="half")
+    with pytest.raises(snarm.ArgumentError, match="precision: ''"):
+        snarm.Detector.load(work / "precise.snarm", precision="")
+
+
 def test_tiles(good_parts, weights, bad_part):
     tiled = snarm.Detector.fit(
         good_parts, weights, layers=[1, 2], width=96, height=72, tile_width=48, tile_height=40, tile_overlap=8, bank_size=100
@@ -207,6 +237,8 @@ def test_refuses(detector, good_parts, weights, work):
         snarm.Detector.fit([], weights, **FIT)
     with pytest.raises(snarm.ArgumentError, match="search: 'fast', expected one of 'auto', 'exact'"):
         snarm.Detector.fit(good_parts, weights, search="fast")
+    with pytest.raises(snarm.ArgumentError, match="precision: 'f64', expected one of 'auto', 'f32', 'bf16', 'int8'"):
+        snarm.Detector.fit(good_parts, weights, precision="f64")
     with pytest.raises(snarm.ArgumentError, match="width: 4294967296, expected -2147483648..2147483647"):
         snarm.Detector.fit(good_parts, weights, width=2**32)
     with pytest.raises(TypeError, match="width: float, expected a whole number"):

@@ -84,7 +84,7 @@ def test_banks(work):
     assert (added.vectors == merged.vectors).all() and (added.images == merged.images).all()
     bank.save(work / "bank.safetensors")
     loaded = snarm.Bank.load(work / "bank.safetensors", exact=True)
-    assert (loaded.vectors == first).all() and loaded.search_info == snarm.BankSearch(0, 1.0)
+    assert (loaded.vectors == first).all() and loaded.search_info == snarm.BankSearch(0, 1.0, "f32", "exact searches are made in f32")
     assert bank.tune(second, 2, 0.9) == bank.search_info
     with pytest.raises(snarm.ArgumentError, match="vectors: 5 channels, expected the bank's 6"):
         bank.add(np.zeros((3, 5), np.float32))
@@ -94,6 +94,39 @@ def test_banks(work):
         bank.search(first, 0)
     with pytest.raises(snarm.MismatchError):
         snarm.Bank.merge([bank, snarm.Bank(np.zeros((3, 5), np.float32))])
+
+
+def test_precision_of_banks(work):
+    vectors = np.random.default_rng(6).normal(size=(3000, 96)).astype(np.float32)
+    plain = snarm.Bank(vectors, precision="f32")
+    plain.save(work / "precise.bank")
+    used = set()
+    for precision in ("auto", "f32", "bf16", "int8", None, snarm.Precision.INT8):
+        for bank in (
+            snarm.Bank(vectors, precision=precision),
+            snarm.Bank.load(work / "precise.bank", precision=precision),
+            snarm.Bank.merge([plain], precision=precision),
+            plain.add(vectors[:1], precision=precision),
+        ):
+            bank.tune(vectors[:100], 1, 1e-6)
+            about = bank.search_info
+            assert about.axes > 0
+            if precision in ("f32", "bf16"):
+                assert (about.precision, about.precision_note) == ("f32", "")
+            else:  # where the processor has no such instructions, the note says so
+                assert about.precision == "int8" and about.precision_note == "" or about.precision == "f32" and about.precision_note
+                used.add(about.precision)
+            distances, found = bank.search(vectors[:50], 1)
+            assert (found[:, 0] == np.arange(50)).all() and (distances == 0).all()
+    assert len(used) == 1
+    for make in (
+        lambda name: snarm.Bank(vectors, precision=name),
+        lambda name: snarm.Bank.load(work / "precise.bank", precision=name),
+        lambda name: snarm.Bank.merge([plain], precision=name),
+        lambda name: plain.add(vectors[:1], precision=name),
+    ):
+        with pytest.raises(snarm.ArgumentError, match="precision: 'f16', expected one of 'auto', 'f32', 'bf16', 'int8'"):
+            make("f16")
 
 
 def test_coreset():
