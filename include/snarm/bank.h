@@ -45,7 +45,8 @@ SNARM_API snarm_status snarm_bank_add(snarm_bank **out, const snarm_bank *bank, 
                                       const int32_t *images, size_t count, const snarm_bank_options *options);
 
 /* A safetensors file with tensors "vectors" (M, C) F32 and "images" (M) I32; with a filter also its axes, "axes" (A, C) F32, and the
- * metadata "recall"; with cells "order" (M) I32, the vectors cell by cell, and the metadata "probes". Saving is whole or not at all. */
+ * metadata "recall"; with cells "order" (M) I32, the vectors cell by cell, and the metadata "probes"; the
+ * metadata "integers" is "1" where the recall is that of 8-bit integers: a filter tuned in f32 stays in f32. Saving is whole or not at all. */
 SNARM_API snarm_status snarm_bank_save(const snarm_bank *bank, const char *path);
 SNARM_API snarm_status snarm_bank_load(snarm_bank **out, const char *path, const snarm_bank_options *options);
 

@@ -44,8 +44,8 @@ typedef enum snarm_status {
  * the processor has no instructions for would be slower than f32 there and is replaced by it; the handles' infos say what is used and
  * why. Values are fixed. */
 typedef enum snarm_precision {
-    SNARM_PRECISION_AUTO = 0, /* the fastest that is as good: bf16 where the processor has it (AVX-512 BF16, AMX), else f32; for the
-                                 bank search int8 where the processor has it (VNNI) */
+    SNARM_PRECISION_AUTO = 0, /* the fastest that is as good: bf16 where the processor has it (AVX-512 BF16, AMX), else f32, and f32
+                                 for a ViT without registers; for the bank search int8 where the processor has it (VNNI) */
     SNARM_PRECISION_F32 = 1,  /* everywhere: the reference */
     SNARM_PRECISION_BF16 = 2, /* networks: factors rounded to 8 bits of mantissa; bank search: f32 */
     SNARM_PRECISION_INT8 = 3  /* bank search: candidates are found by 8-bit integers and ranked in f32; networks: as auto */

@@ -182,6 +182,10 @@ static snarm_status fill(snarm_backbone *b, const sn_safetensors *file, const ch
     b->info.architecture = b->architecture;
     sn_type type;
     SN_TRY(sn_type_choose(&type, options->precision, name, &b->info.precision_note));
+    if (type == SN_TYPE_BF16 && options->precision != SNARM_PRECISION_BF16 && network.against_bf16 != NULL) {
+        type = SN_TYPE_F32;
+        b->info.precision_note = network.against_bf16;
+    }
     b->info.precision = type == SN_TYPE_BF16 ? SNARM_PRECISION_BF16 : SNARM_PRECISION_F32;
     const sn_network_options how = {(size_t)b->info.width, (size_t)b->info.height, b->info.layers,
                                     (size_t)b->info.layer_count, (size_t)b->info.groups, type};

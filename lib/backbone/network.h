@@ -18,6 +18,7 @@ typedef struct sn_network_description {
     int32_t layer_count, groups;
     bool layers_are_groups; /* each layer is a group of its own */
     int32_t neighbourhood;
+    const char *against_bf16; /* why its features suffer from bf16; NULL: they do not */
 } sn_network_description;
 
 /* Checked: sizes are multiples in range, layers ascend within the description's, groups divide them. */

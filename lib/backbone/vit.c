@@ -59,6 +59,10 @@ static snarm_status describe(sn_weights *weights, sn_network_description *out) {
     out->layer_name = "block";
     out->last_layer = (int32_t)config.depth - 1;
     out->groups = 2;
+    /* A few of its tokens grow to twenty times the length of the others (arXiv 2309.16588): their rounding errors are as large as the
+     * differences between good parts. */
+    if (config.registers == 0)
+        out->against_bf16 = "a ViT without registers has outlier tokens, which bf16 would blur";
     out->neighbourhood = 1;
     /* Two thirds of the depth, in two groups of equal size: 1..8 of 12 blocks, 2..17 of 24. */
     const int32_t depth = (int32_t)config.depth;

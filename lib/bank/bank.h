@@ -67,6 +67,9 @@ snarm_status sn_bank_read(snarm_bank **out, const sn_safetensors *file, const ch
 /* means (count) of each query's k distances, (count, k), as a search gives them. */
 void sn_mean_distances(const float *distances, size_t count, size_t k, float *means);
 
+/* packing.c: whether a filter that was tuned with integers may be used with them. */
+bool sn_bank_may_use_integers(const snarm_bank *bank);
+
 /* packing.c: prepares blocks and products for the bank's filter, sets its origin, the type and the step. */
 snarm_status sn_bank_pack(snarm_bank *bank);
 

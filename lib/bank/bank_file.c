@@ -22,6 +22,10 @@ snarm_status sn_bank_write(const snarm_bank *bank, sn_writer *writer, const char
                             bank->filter->rotation));
     snprintf(name, sizeof name, "%srecall", prefix);
     SN_TRY(sn_writer_metadata_double(writer, name, bank->filter->recall));
+    if (bank->filter->integers) {
+        snprintf(name, sizeof name, "%sintegers", prefix);
+        SN_TRY(sn_writer_metadata(writer, name, "1"));
+    }
     const sn_cells *cells = bank->filter->cells;
     if (cells == NULL)
         return SNARM_OK;
@@ -76,8 +80,12 @@ static snarm_status read_filter(const sn_safetensors *file, const char *prefix, 
     if (status == SNARM_OK)
         status = sn_filter_create(filter, rotation, (size_t)axes->shape[0], (size_t)channels, recall);
     sn_free(rotation);
-    if (status == SNARM_OK)
+    if (status == SNARM_OK) {
+        snprintf(key, sizeof key, "%sintegers", prefix);
+        const char *integers = sn_safetensors_metadata(file, key);
+        (*filter)->integers = integers != NULL && strcmp(integers, "1") == 0;
         status = read_cells(file, prefix, count, &(*filter)->cells);
+    }
     if (status != SNARM_OK) {
         sn_filter_destroy(*filter);
         *filter = NULL;

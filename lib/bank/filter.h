@@ -16,6 +16,8 @@ typedef struct sn_filter {
     sn_row_tiles tiles;
     void *packed;
     sn_cells *cells; /* of the bank along these axes; NULL: none, a query meets all vectors */
+    bool integers; /* the recall was measured with 8-bit integers: where a few vectors are far longer than the others, as outlier tokens
+                      are, these leave nothing to tell the others apart by, and a tuning in f32 would not have seen it */
     double recall; /* measured share of true neighbours that it finds; 0: not measured */
 } sn_filter;
 

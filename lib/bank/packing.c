@@ -211,9 +211,12 @@ static snarm_status make_centres(snarm_bank *bank) {
     return sn_alloc(&bank->packed_centres, 1, sn_gemm_packed_bytes(bank->centre_tiles.sizes[0].gemm), "cells");
 }
 
+bool sn_bank_may_use_integers(const snarm_bank *bank) {
+    return (bank->precision == SNARM_PRECISION_AUTO || bank->precision == SNARM_PRECISION_INT8) && sn_type_fast(SN_TYPE_S8);
+}
+
 snarm_status sn_bank_pack(snarm_bank *bank) {
-    const bool whole = bank->precision == SNARM_PRECISION_F32 || bank->precision == SNARM_PRECISION_BF16;
-    bank->type = bank->filter != NULL && !whole && sn_type_fast(SN_TYPE_S8) ? SN_TYPE_S8 : SN_TYPE_F32;
+    bank->type = bank->filter != NULL && bank->filter->integers && sn_bank_may_use_integers(bank) ? SN_TYPE_S8 : SN_TYPE_F32;
     const sn_cells *cells = bank->filter != NULL ? bank->filter->cells : NULL;
     const size_t rounded = (bank->count + 15) / 16 * 16, largest = cells != NULL ? SN_CELL : SN_BANK_BLOCK;
     bank->block = rounded < largest ? rounded : largest;

@@ -21,6 +21,7 @@ typedef struct tuning {
     float *expected, *found; /* (count, k) distances */
     float *rotation;
     size_t axes;
+    bool integers; /* filters are tried with 8-bit integers */
 } tuning;
 
 /* Queries that pass over the same image's vectors are searched together. */
@@ -94,6 +95,7 @@ static snarm_status try_cells(tuning *t, size_t length, double wanted, bool *eno
     snarm_bank *bank = t->bank;
     sn_filter *filter;
     SN_TRY(sn_filter_create(&filter, t->rotation, length, (size_t)bank->channels, 0));
+    filter->integers = t->integers;
     snarm_status status = make_cells(bank, filter, &filter->cells);
     if (status != SNARM_OK) {
         sn_filter_destroy(filter);
@@ -117,6 +119,7 @@ static snarm_status try_lengths(tuning *t, double wanted, size_t *length) {
     for (int i = 0; i < LENGTHS && lengths[i] <= t->axes && 2 * lengths[i] <= channels && *length == 0; i++) {
         sn_filter *filter;
         SN_TRY(sn_filter_create(&filter, t->rotation, lengths[i], channels, 0));
+        filter->integers = t->integers;
         SN_TRY(use_filter(t->bank, filter));
         SN_TRY(search_all(t, t->found));
         filter->recall = recall_of(t);
@@ -126,12 +129,8 @@ static snarm_status try_lengths(tuning *t, double wanted, size_t *length) {
     return *length == 0 ? use_filter(t->bank, NULL) : SNARM_OK;
 }
 
-static snarm_status tune(tuning *t, double wanted) {
-    const size_t channels = (size_t)t->bank->channels;
-    SN_TRY(use_filter(t->bank, NULL));
-    SN_TRY(search_all(t, t->expected));
-    SN_TRY(sn_principal_axes(t->bank->vectors, t->bank->count, channels, SN_FILTER_AXES_MAX, &t->axes, &t->rotation));
-    /* Cells lose some of what the axes find: these may lose half of what may be lost. */
+/* Cells lose some of what the axes find: these may lose half of what may be lost. */
+static snarm_status try_filters(tuning *t, double wanted) {
     size_t length;
     bool enough = false;
     if (t->bank->count >= (size_t)CELLS_MIN * SN_CELL) {
@@ -140,6 +139,18 @@ static snarm_status tune(tuning *t, double wanted) {
             SN_TRY(try_cells(t, length, wanted, &enough));
     }
     return enough ? SNARM_OK : try_lengths(t, wanted, &length);
+}
+
+static snarm_status tune(tuning *t, double wanted) {
+    SN_TRY(use_filter(t->bank, NULL));
+    SN_TRY(search_all(t, t->expected));
+    SN_TRY(sn_principal_axes(t->bank->vectors, t->bank->count, (size_t)t->bank->channels, SN_FILTER_AXES_MAX, &t->axes, &t->rotation));
+    t->integers = sn_bank_may_use_integers(t->bank);
+    SN_TRY(try_filters(t, wanted));
+    if (t->bank->filter != NULL || !t->integers)
+        return SNARM_OK;
+    t->integers = false; /* a few long vectors may have left the integers no room */
+    return try_filters(t, wanted);
 }
 
 snarm_status snarm_bank_tune(snarm_bank *bank, const float *queries, const int32_t *images, size_t count, int32_t k,
@@ -171,10 +182,12 @@ snarm_status snarm_bank_tune(snarm_bank *bank, const float *queries, const int32
 }
 
 static const char *precision_note(const snarm_bank *bank) {
-    const bool wanted = bank->precision == SNARM_PRECISION_AUTO || bank->precision == SNARM_PRECISION_INT8;
-    if (bank->type == SN_TYPE_S8 || !wanted)
+    const bool wanted = bank->precision == SNARM_PRECISION_INT8;
+    if (bank->filter == NULL)
+        return wanted ? "exact searches are made in f32" : "";
+    if (bank->type == SN_TYPE_S8 || !(wanted || bank->precision == SNARM_PRECISION_AUTO))
         return "";
-    return bank->filter == NULL ? "exact searches are made in f32" : "the processor has no instructions for int8";
+    return sn_type_fast(SN_TYPE_S8) ? "the filter was tuned in f32" : "the processor has no instructions for int8";
 }
 
 snarm_status snarm_bank_get_search(const snarm_bank *bank, snarm_bank_search_info *info) {

@@ -196,6 +196,47 @@ START_TEST(exclusion_that_leaves_cells_empty) {
 }
 END_TEST
 
+/* What was measured in f32 says nothing of integers. */
+START_TEST(filters_tuned_in_f32_stay_there) {
+    bench b;
+    set_up(&b, SNARM_PRECISION_F32);
+    const char *path = scratch_file("f32.safetensors");
+    ck_ok(snarm_bank_save(b.tuned, path));
+    static const int32_t precisions[] = {SNARM_PRECISION_AUTO, SNARM_PRECISION_F32, SNARM_PRECISION_INT8};
+    for (int i = 0; i < 3; i++) {
+        snarm_bank_options options;
+        snarm_bank_options_init(&options);
+        options.threads = 2, options.precision = precisions[i];
+        snarm_bank *loaded;
+        ck_ok(snarm_bank_load(&loaded, path, &options));
+        snarm_bank_search_info info = {.struct_size = sizeof info};
+        ck_ok(snarm_bank_get_search(loaded, &info));
+        ck_assert_int_eq(info.precision, SNARM_PRECISION_F32);
+        ck_assert_int_eq(info.precision_note[0] != '\0', precisions[i] != SNARM_PRECISION_F32);
+        snarm_bank_destroy(loaded);
+    }
+    tear_down(&b);
+}
+END_TEST
+
+/* A few vectors a thousand times as long as the others leave the steps of integers too coarse: the tuning finds out. */
+START_TEST(long_vectors_leave_integers_out) {
+    bench b = {.vectors = make_points(2, COUNT), .queries = make_points(3, QUERIES), .images = malloc(COUNT * sizeof(int32_t))};
+    for (int32_t i = 0; i < COUNT; i++) {
+        b.images[i] = i % IMAGES;
+        for (size_t c = 0; i % 1000 == 7 && c < CHANNELS; c++)
+            b.vectors[(size_t)i * CHANNELS + c] *= 1000;
+    }
+    b.exact = make_bank(&b, 2, SNARM_PRECISION_AUTO), b.tuned = make_bank(&b, 2, SNARM_PRECISION_AUTO);
+    ck_ok(snarm_bank_tune(b.tuned, b.queries, NULL, QUERIES, K, 0.99));
+    b.info.struct_size = sizeof b.info;
+    ck_ok(snarm_bank_get_search(b.tuned, &b.info));
+    ck_assert_int_eq(b.info.precision, SNARM_PRECISION_F32);
+    ck_assert_double_ge(share_found(&b, b.tuned, QUERIES, -1), 0.97);
+    tear_down(&b);
+}
+END_TEST
+
 START_TEST(file_keeps_the_cells) {
     bench b;
     set_up(&b, SNARM_PRECISION_AUTO);
@@ -277,6 +318,8 @@ int main(void) {
     tcase_add_test(tests, kth_smallest_value);
     tcase_add_loop_test(tests, finds_what_the_exact_search_finds, 0, 2);
     tcase_add_test(tests, exclusion_that_leaves_cells_empty);
+    tcase_add_test(tests, filters_tuned_in_f32_stay_there);
+    tcase_add_test(tests, long_vectors_leave_integers_out);
     tcase_add_test(tests, file_keeps_the_cells);
     tcase_add_test(tests, bad_files_are_named);
     suite_add_tcase(suite, tests);

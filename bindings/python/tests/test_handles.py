@@ -84,7 +84,7 @@ def test_banks(work):
     assert (added.vectors == merged.vectors).all() and (added.images == merged.images).all()
     bank.save(work / "bank.safetensors")
     loaded = snarm.Bank.load(work / "bank.safetensors", exact=True)
-    assert (loaded.vectors == first).all() and loaded.search_info == snarm.BankSearch(0, 1.0, "f32", "exact searches are made in f32")
+    assert (loaded.vectors == first).all() and loaded.search_info == snarm.BankSearch(0, 1.0, "f32", 0, 0, "")
     assert bank.tune(second, 2, 0.9) == bank.search_info
     with pytest.raises(snarm.ArgumentError, match="vectors: 5 channels, expected the bank's 6"):
         bank.add(np.zeros((3, 5), np.float32))
