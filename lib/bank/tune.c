@@ -129,14 +129,15 @@ static snarm_status try_lengths(tuning *t, double wanted, size_t *length) {
     return *length == 0 ? use_filter(t->bank, NULL) : SNARM_OK;
 }
 
-/* Cells lose some of what the axes find: these may lose half of what may be lost. */
+/* What the least is with which the queries given are answered well enough loses more with others: of what may be lost, cells may lose
+ * half with these queries, and the axes before them a quarter. */
 static snarm_status try_filters(tuning *t, double wanted) {
     size_t length;
     bool enough = false;
     if (t->bank->count >= (size_t)CELLS_MIN * SN_CELL) {
-        SN_TRY(try_lengths(t, 0.5 * (1 + wanted), &length));
+        SN_TRY(try_lengths(t, 1 - 0.25 * (1 - wanted), &length));
         if (length != 0)
-            SN_TRY(try_cells(t, length, wanted, &enough));
+            SN_TRY(try_cells(t, length, 1 - 0.5 * (1 - wanted), &enough));
     }
     return enough ? SNARM_OK : try_lengths(t, wanted, &length);
 }
