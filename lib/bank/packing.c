@@ -10,8 +10,10 @@
 
 enum { CHUNK = SN_BANK_BLOCK, /* the larger of both kinds of blocks */ MOST_STEPS = 127, SAMPLED_BLOCKS = 16 };
 
-/* Queries, those of defects above all, lie outside the bank: so much farther they may and are still told apart. */
-static const float headroom = 1.5f;
+/* The steps reach so many deviations along the longest axis, or as far as the farthest vector where that is nearer. What lies farther,
+ * a few vectors and the queries of defects, counts as lying at the end: which vectors are ranked for them may then not be quite the
+ * nearest, and their distances come out larger, never smaller. A few far vectors would leave all others too coarse otherwise. */
+static const double reach = 4;
 
 /* One thread's. */
 typedef struct bench {
@@ -20,7 +22,7 @@ typedef struct bench {
     float *rows;   /* (chunk and a tile, inner) */
     float *padded; /* (tile, C) */
     int8_t *steps; /* (block, inner) */
-    double *sums;  /* (inner) */
+    double *sums;  /* (2, inner): of values, of their squares */
     float farthest;
     snarm_status status;
 } bench;
@@ -40,7 +42,7 @@ static snarm_status open_bench(bench *b, const packing *p) {
     SN_TRY(sn_alloc(&b->rows, CHUNK + SN_ROW_TILE, p->inner * sizeof(float), "bank block"));
     SN_TRY(sn_alloc_zeroed(&b->padded, SN_ROW_TILE, (size_t)p->bank->channels * sizeof(float), "bank block"));
     SN_TRY(sn_alloc(&b->steps, CHUNK, p->inner, "bank block"));
-    return sn_alloc_zeroed(&b->sums, p->inner, sizeof(double), "bank block");
+    return sn_alloc_zeroed(&b->sums, 2 * p->inner, sizeof(double), "bank block");
 }
 
 static void close_bench(bench *b) {
@@ -159,8 +161,9 @@ static snarm_status run_pass(packing *p, snarm_status (*work)(packing *p, bench 
     return SNARM_OK;
 }
 
-/* The middle of the bank, as some blocks from all over it tell; by one thread, so that it is the same with any number of them. */
-static snarm_status find_origin(packing *p) {
+/* The middle of the bank and its deviation along the longest axis, as some blocks from all over it tell; by one thread, so that they are
+ * the same with any number of them. */
+static snarm_status find_origin(packing *p, double *deviation) {
     const snarm_bank *bank = p->bank;
     bench *b = &p->benches[0];
     float *origin = bank->filter->origin;
@@ -170,24 +173,33 @@ static snarm_status find_origin(packing *p) {
         const size_t rows = rows_of(bank, block);
         SN_TRY(take_rows(p, b, block * bank->block, rows));
         for (size_t i = 0; i < rows; i++)
-            for (size_t c = 0; c < p->inner; c++)
-                b->sums[c] += (double)b->rows[i * p->inner + c];
+            for (size_t c = 0; c < p->inner; c++) {
+                const double value = (double)b->rows[i * p->inner + c];
+                b->sums[c] += value;
+                b->sums[p->inner + c] += value * value;
+            }
         seen += rows;
     }
-    for (size_t c = 0; c < p->inner; c++)
-        origin[c] = (float)(-b->sums[c] / (double)seen);
+    *deviation = 0;
+    for (size_t c = 0; c < p->inner; c++) {
+        const double mean = b->sums[c] / (double)seen, variance = b->sums[p->inner + c] / (double)seen - mean * mean;
+        origin[c] = (float)-mean;
+        *deviation = variance > *deviation * *deviation ? sqrt(variance) : *deviation;
+    }
     return SNARM_OK;
 }
 
 /* The origin, and steps that the farthest vector leaves room in. */
 static snarm_status measure(packing *p) {
     snarm_bank *bank = p->bank;
-    SN_TRY(find_origin(p));
+    double deviation;
+    SN_TRY(find_origin(p, &deviation));
     SN_TRY(run_pass(p, look_far));
     float farthest = 0;
     for (int i = 0; i < p->threads; i++)
         farthest = fmaxf(farthest, p->benches[i].farthest);
-    bank->step = farthest > 0 ? headroom * farthest / MOST_STEPS : 1;
+    farthest = fminf(farthest, (float)(reach * deviation));
+    bank->step = farthest > 0 ? farthest / MOST_STEPS : 1;
     return SNARM_OK;
 }
 

@@ -7,7 +7,7 @@
 #include <math.h>
 
 /* Filters tried, from the cheapest on. One that leaves more than half of the channels is not worth its ranking. */
-static const size_t lengths[] = {32, 48, 64, 96, 128, SN_FILTER_AXES_MAX};
+static const size_t lengths[] = {32, 48, 64, 96, 128, 160, SN_FILTER_AXES_MAX};
 enum { LENGTHS = sizeof lengths / sizeof *lengths };
 /* Shares of the cells that are tried, in sixteenths. Looking at more of them than that is hardly faster than at all vectors. */
 static const size_t shares[] = {1, 2, 3, 4, 5, 6, 8, 10};

@@ -33,7 +33,7 @@ class Context:
         return wanted.split(",")
 
     def each(self, maker, *arguments, **choices):
-        """(precision, handle) of each precision that was asked for, that the maker can be asked for, and that this machine has. maker: a
+        """(precision, handle) of each precision that was asked for, that the maker can be asked for, and that the handle then uses. maker: a
         class of the package, or a method that makes one of its objects. Without a choice of precisions it is f32."""
         offered = "precision" in inspect.signature(maker).parameters
         for precision in self.precisions:
@@ -44,6 +44,8 @@ class Context:
             except self.snarm.UnsupportedError as problem:
                 self.left_out.append(f"libsnarm {precision}: {problem}.")
                 continue
+            if getattr(getattr(handle, "info", None), "precision", precision) != precision:
+                continue  # a network asked for int8, or one whose processor lacks the instructions, is run in another
             yield precision, handle
 
     def program(self, *parts):

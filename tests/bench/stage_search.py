@@ -53,14 +53,17 @@ def add_ours(searches, typical):
     context, best = searches.context, 1.0
     count, channels = searches.vectors.shape
     for precision, exact in context.each(context.snarm.Bank, searches.vectors, threads=context.threads):
+        if precision != "f32":  # an exact search is f32
+            continue
         searches.add(f"libsnarm exact {precision}", lambda q, b=exact: b.search(q, K)[1], 0, True, precision, searches.brute)
     for precision, tuned in context.each(context.snarm.Bank, searches.vectors, threads=context.threads):
         seconds = tune(tuned, typical, K, RECALL)
-        axes = tuned.search_info.axes
-        if axes == 0:  # no filter found enough: the exact search is all there is
+        axes, cells, probes = tuned.search_info.axes, tuned.search_info.cells, tuned.search_info.probes
+        if axes == 0 or tuned.search_info.precision != precision:  # no filter found enough; or it is f32 whatever is asked for
             continue
-        # What it cannot do without: queries turned to the axes, and their products with the bank along these.
-        least = 2e-9 * len(searches.pictures[0]) * axes * (count + channels)
+        # What it cannot do without: queries turned to the axes, and their products with the cells and with the vectors of
+        # those that they look at.
+        least = 2e-9 * len(searches.pictures[0]) * axes * (count * (probes / cells if cells else 1) + channels + cells)
         found = searches.add(f"libsnarm filtered {precision}, {axes} axes", lambda q, b=tuned: b.search(q, K)[1], seconds, True, precision,
                              least, note=f"GFLOP of the filter alone; of a brute-force search {searches.brute:.1f}")
         best = min(best, found)
