@@ -39,10 +39,10 @@ class Case(cli.CommandCase):
         parts = ", ".join(f"{part} {facts[part]}" for part in ("backbone", "search", "scorer") if facts[part] is not None)
         return parts + (f" ({facts['note']})" if facts["note"] else "")
 
-    def check_notes(self, facts, parts):
-        """Each part that is f32 although more was asked for has its reason, and no other has one."""
+    def check_notes(self, facts, parts, filtered=False):
+        """Each part that is f32 although more was asked for has its reason, and no other has one. Auto takes f32 for a search without filter."""
         asked = facts["asked"]
-        wanted = {"backbone": asked != "f32", "search": asked in ("auto", "int8"), "scorer": asked != "f32"}
+        wanted = {"backbone": asked != "f32", "search": asked == "int8" or (filtered and asked == "auto"), "scorer": asked != "f32"}
         told = {name for piece in facts["note"].split("; ") if piece for name in piece.split(": ")[0].split(", ")}
         self.assertEqual({part for part in facts if part in wanted and facts[part] is not None}, set(parts))
         self.assertEqual(told, {part for part in parts if wanted[part] and facts[part] == "f32"}, facts)
@@ -72,7 +72,7 @@ class Reports(Case):
         self.run_well("fit", "--images", Shared.good, "--backbone", Shared.weights, *options, "--out", model, "--precision", "f32")
         for name in NAMES:
             facts = self.precision_of(model, "--precision", name)
-            self.check_notes(facts, ["backbone", "search", "scorer"])
+            self.check_notes(facts, ["backbone", "search", "scorer"], filtered=True)
             self.assertNotIn(EXACT, facts["note"])
             self.assertEqual(facts["backbone"], facts["scorer"])
         facts = self.precision_of(model, env=OLD_PROCESSOR)
