@@ -378,7 +378,8 @@ snarm_status snarm_bank_search(const snarm_bank *bank, const float *queries, siz
     void *state;
     SN_TRY(sn_pool_take(bank->states, &state));
     search s = {.bank = bank, .simd = sn_simd_table(), .state = state, .k = (size_t)k, .exclude = exclude,
-                .candidates = (size_t)k + (bank->filter != NULL ? SPARE_OF_FILTER : SPARE), .owners = exclude < 0 ? NULL : bank->owners != NULL ? bank->owners : bank->images};
+                .candidates = (size_t)k + (bank->filter != NULL ? SPARE_OF_FILTER : SPARE),
+                .owners = exclude < 0 ? NULL : bank->owners != NULL ? bank->owners : bank->images};
     const int former = sn_threads_enter(bank->threads);
     snarm_status status = check_queries(bank, queries, count);
     for (size_t first = 0; first < count && status == SNARM_OK; first += QUERIES_AT_A_TIME) {
