@@ -43,10 +43,7 @@ snarm_status sn_bank_options_read(snarm_bank_options *out, const snarm_bank_opti
     SN_TRY(sn_options_read(out, sizeof *out, given, offsetof(snarm_bank_options, precision), "snarm_bank_options"));
     if (out->exact != 0 && out->exact != 1)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_bank_options: exact is %d, expected 0..1", (int)out->exact);
-    if (out->precision < SNARM_PRECISION_AUTO || out->precision > SNARM_PRECISION_INT8)
-        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_bank_options: precision is %d, expected %d..%d", (int)out->precision,
-                        SNARM_PRECISION_AUTO, SNARM_PRECISION_INT8);
-    return SNARM_OK;
+    return sn_precision_check(out->precision, "snarm_bank_options");
 }
 
 /* The common end of every way to make a bank: what it holds is set, except the search's side. */

@@ -189,11 +189,13 @@ static snarm_status find_origin(packing *p, double *deviation) {
     return SNARM_OK;
 }
 
-/* The origin, and steps that the farthest vector leaves room in. */
+/* The origin, and for integers their steps. */
 static snarm_status measure(packing *p) {
     snarm_bank *bank = p->bank;
     double deviation;
     SN_TRY(find_origin(p, &deviation));
+    if (bank->type != SN_TYPE_S8)
+        return SNARM_OK;
     SN_TRY(run_pass(p, look_far));
     float farthest = 0;
     for (int i = 0; i < p->threads; i++)

@@ -6,6 +6,7 @@
 #include "bank/bank.h"
 #include "core/memory.h"
 #include "core/threads.h"
+#include "kernel/type.h"
 #include "scorer/scorer.h"
 
 #include <math.h>
@@ -284,9 +285,7 @@ static snarm_status check_options(const snarm_detector_options *options) {
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_options: exact is %d, expected 0..1", (int)options->exact);
     if (options->pin != 0 && options->pin != 1)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_options: pin is %d, expected 0..1", (int)options->pin);
-    if (options->precision < SNARM_PRECISION_AUTO || options->precision > SNARM_PRECISION_INT8)
-        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_options: precision is %d, expected %d..%d", (int)options->precision,
-                        SNARM_PRECISION_AUTO, SNARM_PRECISION_INT8);
+    SN_TRY(sn_precision_check(options->precision, "snarm_detector_options"));
     if (options->pin == 0)
         return SNARM_OK;
     sn_processors allowed;

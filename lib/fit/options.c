@@ -3,6 +3,7 @@
 
 #include "backbone/backbone.h"
 #include "core/threads.h"
+#include "kernel/type.h"
 
 #include <string.h>
 
@@ -27,9 +28,7 @@ static snarm_status check(const snarm_fit_options *o) {
                         (long long)o->feature_memory);
     if (o->search != SNARM_SEARCH_AUTO && o->search != SNARM_SEARCH_EXACT)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: search is %d, expected a snarm_search, 0..1", (int)o->search);
-    if (o->precision < SNARM_PRECISION_AUTO || o->precision > SNARM_PRECISION_INT8)
-        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: precision is %d, expected %d..%d", (int)o->precision,
-                        SNARM_PRECISION_AUTO, SNARM_PRECISION_INT8);
+    SN_TRY(sn_precision_check(o->precision, "snarm_fit_options"));
     if (!(o->depth_weight >= 0 && o->depth_weight <= 100))
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: depth_weight is %g, expected above 0, at most 100",
                         o->depth_weight);

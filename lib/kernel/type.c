@@ -9,10 +9,15 @@ void sn_type_override_fast(sn_type type, bool has) {
     atomic_store(&hidden[type], !has);
 }
 
+snarm_status sn_precision_check(int32_t precision, const char *where) {
+    if (precision >= SNARM_PRECISION_AUTO && precision <= SNARM_PRECISION_INT8)
+        return SNARM_OK;
+    return sn_error(SNARM_ERROR_ARGUMENT, "%s: precision is %d, expected %d..%d", where, (int)precision, SNARM_PRECISION_AUTO,
+                    SNARM_PRECISION_INT8);
+}
+
 snarm_status sn_type_choose(sn_type *out, int32_t precision, const char *function, const char **note) {
-    if (precision < SNARM_PRECISION_AUTO || precision > SNARM_PRECISION_INT8)
-        return sn_error(SNARM_ERROR_ARGUMENT, "%s: precision is %d, expected %d..%d", function, (int)precision,
-                        SNARM_PRECISION_AUTO, SNARM_PRECISION_INT8);
+    SN_TRY(sn_precision_check(precision, function));
     *note = "";
     *out = SN_TYPE_F32;
     if (precision == SNARM_PRECISION_F32)

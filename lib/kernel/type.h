@@ -22,8 +22,11 @@ static inline size_t sn_type_size(sn_type type) {
  * they are faster than f32. */
 bool sn_type_fast(sn_type type);
 
-/* The type for networks that a snarm_precision option asks for; *note: why it is another, "" otherwise. SNARM_ERROR_ARGUMENT,
- * beginning with function, for a value that is none. */
+/* SNARM_ERROR_ARGUMENT, beginning with where, for a value that is no snarm_precision. */
+snarm_status sn_precision_check(int32_t precision, const char *where);
+
+/* The type for networks that a snarm_precision option asks for; *note: why it is another, "" otherwise. Fails as
+ * sn_precision_check does. */
 snarm_status sn_type_choose(sn_type *out, int32_t precision, const char *function, const char **note);
 
 /* For tests: pretend that the processor has no such instructions, or stop pretending. */
