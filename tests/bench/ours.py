@@ -16,7 +16,7 @@ class Context:
 
     def __init__(self, arguments, work):
         self.build = os.path.abspath(arguments.build)
-        self.shared = os.path.abspath(arguments.shared)
+        self.shared, self.builtin = os.path.abspath(arguments.shared), os.path.abspath(arguments.builtin)
         self.threads, self.rounds, self.quick = arguments.threads, arguments.rounds, arguments.quick
         self.work = work
         self.snarm = open_library(self.build)
@@ -60,7 +60,7 @@ class Context:
 
     def weights(self, kind):
         """A file of random weights: vit, resnet18, wide_resnet, scorer."""
-        kind = "small_vit" if self.quick and kind == "vit" else kind
+        kind = "small_" + kind if self.quick and kind in ("vit", "wide_resnet") else kind
         path = os.path.join(self.work, kind + ".safetensors")
         if not os.path.exists(path):
             made = subprocess.run([self.program("tests", "random_weights"), kind, path], stdout=subprocess.PIPE,
@@ -75,6 +75,12 @@ class Context:
         if not os.path.exists(path):
             raise Absent(f"{os.path.join(*parts)} is absent: give the folder that holds it with --shared.")
         return path
+
+    def builtin_network(self):
+        """The weights file of the network that the library brings."""
+        if not os.path.exists(self.builtin):
+            raise Absent(f"the built-in network, {os.path.relpath(self.builtin, ROOT)}, is absent: give its weights file with --builtin.")
+        return self.builtin
 
     def pictures(self):
         return self.shared_file("data", "mtd", "magnetic_tile", "train", "good")

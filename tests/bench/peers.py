@@ -1,13 +1,14 @@
 """libsnarm beside other programs that do the same work, stage by stage, each in turn on the same threads.
 
 usage: peers.py [--build build] [--shared ../shared] [--only STAGE,...] [--threads 2] [--rounds 5] [--precisions f32,...]
-                [--json build/peers.json] [--quick]
+                [--builtin FILE] [--json build/peers.json] [--quick]
 
 Stages: {stages}. Without --only, all of them. Before a stage times anything it compares the programs' results; where they
 differ it ends, the others go on, and the exit status is 1. A program that is not installed is left out, with a sentence that says what to
 install. Results are merged into the JSON file stage by stage; table.py makes docs/performance.md of it. Nothing else should run meanwhile.
 
 --shared is the folder with data/mtd (pictures), weights/resnet18_to_layer3.safetensors and golden/ (vectors of the published code).
+--builtin is the weights file of the built-in network (lib/backbone/builtin/network.safetensors).
 --quick: tiny sizes, to see that everything works; its numbers mean nothing.
 """
 import argparse
@@ -20,7 +21,7 @@ import time
 import traceback
 import warnings
 
-STAGES = ("backbone", "search", "scorer", "end_to_end", "patchcore", "coreset", "training", "memory")
+STAGES = ("backbone", "networks", "search", "scorer", "end_to_end", "patchcore", "coreset", "training", "memory")
 
 
 def parse():
@@ -33,6 +34,7 @@ def parse():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--precisions")
+    parser.add_argument("--builtin", default=os.path.join(root, "lib", "backbone", "builtin", "network.safetensors"))
     parser.add_argument("--json")
     parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()

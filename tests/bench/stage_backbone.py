@@ -1,7 +1,7 @@
 """The networks alone, from a preprocessed picture to patch features."""
 import numpy as np
 
-from measure import Side, cosine, demand, table, take_turns
+from measure import Absent, Side, cosine, demand, table, take_turns
 from ours import need
 from runtimes import all_sides
 
@@ -22,16 +22,17 @@ def networks(context):
         for title, kind in (("ResNet-18", "resnet18"), ("WideResNet-50-2", "wide_resnet")) for size in (256, 384)]
 
 
-def compare(context, title, kind, size, make, options, say):
+def compare(context, title, path, weights, size, make, options, say):
+    """The table of one network at one size, and what was left out. path: its weights file; weights: what the page says of them."""
     torch = need("torch")
     say(f"  {title}")
-    path, skipped = context.weights(kind), []
-    module = make(path)
-    sides = []
-    gflop = module.gflop() if kind == "vit" else module.gflop(size)
+    module, skipped, sides = make(path), [], []
+    gflop = module.gflop(size)
     for precision, ours in context.each(context.snarm.Backbone, path, width=size, height=size, threads=context.threads, **options):
         planes = context.planes(ours.info)[0]
         sides.append(Side(f"libsnarm {precision}", lambda ours=ours, planes=planes: ours.features(planes), True, precision, gflop))
+    if not sides:
+        raise Absent(f"libsnarm runs {title} in none of {', '.join(context.precisions)} here: give others with --precisions.")
     with torch.inference_mode():
         expected = module(torch.from_numpy(planes[None]))[0].numpy()
     sides += all_sides("", module, torch.from_numpy(planes[None]), context.threads, gflop, skipped)
@@ -42,7 +43,7 @@ def compare(context, title, kind, size, make, options, say):
         say("    " + demand(f"{side.name}: least cosine similarity of a patch's features with PyTorch f32's", alike, LEAST[side.precision]))
         side.also["least cosine"] = f"{alike:.5f}"
     info = ours.info
-    work = (f"Input 3 x {size} x {size}, features {info.grid_width}x{info.grid_height} x {info.channels}; random weights; "
+    work = (f"Input 3 x {size} x {size}, features {info.grid_width}x{info.grid_height} x {info.channels}; {weights}; "
             f"{gflop:.1f} GFLOP. Least cosine: smallest cosine similarity of a patch's features with those of PyTorch in f32.")
     return table(title, work, take_turns(sides, context.rounds, say)), skipped
 
@@ -51,8 +52,8 @@ def measure(context, say):
     need("torch")
     need("safetensors")
     tables, skipped = [], []
-    for network in networks(context):
-        made, absent = compare(context, *network, say)
+    for title, kind, *how in networks(context):
+        made, absent = compare(context, title, context.weights(kind), "random weights", *how, say)
         tables.append(made)
         skipped += [sentence for sentence in absent if sentence not in skipped]
     return tables, skipped

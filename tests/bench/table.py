@@ -8,6 +8,7 @@ import json
 import sys
 
 BEGIN, END = "<!-- measured: made by tests/bench/table.py -->", "<!-- end of the measured part -->"
+PROGRAMS = ("libsnarm", "PyTorch", "OpenVINO", "ONNX Runtime")  # by the beginnings of the rows' names
 SHORT = 0.5  # of the ceiling: what lies below is named
 
 
@@ -69,6 +70,32 @@ def stage_table(table, ceiling):
     if table["checks"]:
         lines += ["", "Compared before anything was timed: " + "; ".join(table["checks"]) + "."]
     return lines
+
+
+def side_by_side(stage):
+    """One table of a stage whose tables are of a network each: the best row of every program, so that networks can be compared too."""
+    cells, programs = [], []
+    for table in stage["tables"]:
+        for precision in dict.fromkeys(row["precision"] for row in table["rows"]):
+            best = {}
+            for row in table["rows"]:
+                program = next((name for name in PROGRAMS if row["name"].startswith(name)), None)
+                if program and row["precision"] == precision and row["same"] and (
+                        program not in best or row["median_ms"] < best[program]["median_ms"]):
+                    best[program] = row
+            programs += [name for name in PROGRAMS if name in best and name not in programs]
+            cells.append(([table["network"], precision, number(table["rows"][0]["gflop"])], best))
+    programs.sort(key=PROGRAMS.index)
+    head = ["network, input", "precision", "GFLOP"] + [text for name in programs for text in (f"{name}, ms (minimum)", "GFLOP/s")]
+    lines = []
+    for first, best in cells:
+        for name in programs:
+            row = best.get(name)
+            first += [f"{number(row['median_ms'])} ({number(row['minimum_ms'])})", number(speed(row))] if row else ["", ""]
+        lines.append(first)
+    return [f"### {stage['title']}", "", "One picture at a time, from a preprocessed picture to patch features: median and minimum milliseconds. "
+            "GFLOP: of the convolutions, a multiplication and an addition counted as two. Below, each network with what was chosen for each "
+            "program.", "", *lines_of(head, lines)]
 
 
 def fastest_peer(rows, key, precision=None):
@@ -151,6 +178,8 @@ def render(results):
     stages = [results["stages"][name] for name in STAGES if name in results["stages"]]
     lines = [*introduction(results["machine"], stages), "", *overview(stages), "", "### What falls short", "", *shortfalls(stages)]
     for stage in stages:
+        if stage["tables"] and all("network" in table for table in stage["tables"]):
+            lines += ["", *side_by_side(stage)]
         for table in stage["tables"]:
             lines += ["", *stage_table(table, stage["ceiling"])]
         if stage["skipped"]:

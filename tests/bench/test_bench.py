@@ -9,8 +9,18 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 # What needs neither pictures, nor weights, nor vectors that are outside the repository; and what needs them. The training step and PatchCore
 # are left to a run by hand, as each takes as long as all of these.
-ALONE = {"backbone": 1, "memory": 2}
-WITH_SHARED = {"search": 1, "scorer": 3, "end_to_end": 1, "coreset": 1}
+ALONE = {"backbone": 1, "networks": 2, "memory": 2}
+WITH_SHARED = {"networks": 3, "search": 1, "scorer": 3, "end_to_end": 1, "coreset": 1}
+
+
+def peers(build, path, stages, *options):
+    """The results in the file after a run."""
+    run = subprocess.run([sys.executable, os.path.join(HERE, "peers.py"), "--build", build, "--quick", "--rounds", "1", "--only", stages,
+                          "--json", path, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    print(run.stdout)
+    assert run.returncode == 0, f"peers.py ended with {run.returncode}"
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
 
 
 def main():
@@ -24,13 +34,9 @@ def main():
     shared = os.environ.get("SNARM_SHARED", "")
     wanted = dict(ALONE, **(WITH_SHARED if os.path.isdir(os.path.join(shared, "golden")) else {}))
     with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "peers.json")
-        run = subprocess.run([sys.executable, os.path.join(HERE, "peers.py"), "--build", build, "--shared", shared, "--quick", "--rounds", "1",
-                              "--only", ",".join(wanted), "--json", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        print(run.stdout)
-        assert run.returncode == 0, f"peers.py ended with {run.returncode}"
-        with open(path, encoding="utf-8") as file:
-            results = json.load(file)
+        path, network = (os.path.join(folder, name) for name in ("peers.json", "network.safetensors"))
+        subprocess.run([os.path.join(build, "tests", "random_weights"), "half_resnet18", network], stdout=subprocess.DEVNULL, check=True)
+        results = peers(build, path, ",".join(wanted), "--shared", shared, "--builtin", network)
         for name, tables in wanted.items():
             stage = results["stages"][name]
             assert len(stage["tables"]) >= tables, f"{name}: {len(stage['tables'])} tables"
@@ -40,6 +46,12 @@ def main():
         assert stage["ceiling"]["gflops"]["f32"] > 1
         shown = subprocess.run([sys.executable, os.path.join(HERE, "table.py"), path], stdout=subprocess.PIPE, text=True, check=True).stdout
         assert "### What falls short" in shown and all(f"### {t['title']}" in shown for s in results["stages"].values() for t in s["tables"])
+        # What is absent is left out and named; the stages that were there stay.
+        absent = peers(build, path, "networks", "--shared", folder, "--builtin", os.path.join(folder, "none"))
+        assert [table["network"] for table in absent["stages"]["networks"]["tables"]] == ["WideResNet-50-2, 64 x 64"], absent
+        for start in ("ResNet-18: weights/resnet18_to_layer3.safetensors is absent", "Built-in network: "):
+            assert any(sentence.startswith(start) for sentence in absent["stages"]["networks"]["skipped"]), absent["stages"]["networks"]["skipped"]
+        assert list(absent["stages"]) == list(results["stages"])
     refused = subprocess.run([sys.executable, os.path.join(HERE, "peers.py"), "--build", build, "--only", "nothing"], stderr=subprocess.PIPE,
                              text=True)
     assert refused.returncode == 2 and "--only: 'nothing'" in refused.stderr, refused.stderr

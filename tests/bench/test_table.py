@@ -67,6 +67,20 @@ class Tables(unittest.TestCase):
                 {"name": "PyTorch", "ours": False, "precision": "f32", "peak_mib": 1500}]
         self.assertIn("**3.00**", table.overview([stage(rows)])[2])
 
+    def test_networks_side_by_side(self):
+        small, large = stage(ROWS + [row("PyTorch eager f32, channels last", 80)], "Networks"), stage(ROWS[:2])
+        small["tables"] += large["tables"]
+        for made, name in zip(small["tables"], ("small", "large")):
+            made["network"] = name
+        lines = [line.strip("| ").split(" | ") for line in table.side_by_side(small) if line.startswith("| ")]
+        self.assertEqual(lines[0][3:], ["libsnarm, ms (minimum)", "GFLOP/s", "PyTorch, ms (minimum)", "GFLOP/s", "OpenVINO, ms (minimum)", "GFLOP/s"])
+        self.assertEqual(lines[2], ["small", "f32", "10.0", "50.0 (45.0)", "200", "80.0 (72.0)", "125", "40.0 (36.0)", "250"])
+        self.assertEqual(lines[3][:6], ["small", "bf16", "10.0", "40.0 (36.0)", "250", ""])
+        self.assertEqual(lines[4][:5], ["large", "f32", "10.0", "50.0 (45.0)", "200"])
+        page = table.render(self.results(small))
+        self.assertIn("### Networks\n", page)
+        self.assertNotIn("network, input", table.render(self.results(stage(ROWS))))
+
     def run_table(self, results, page):
         with tempfile.TemporaryDirectory() as folder:
             paths = [os.path.join(folder, name) for name in ("r.json", "p.md")]

@@ -98,7 +98,8 @@ class Vit(nn.Module):
         pooled = pooled.transpose(1, 2).unflatten(2, (self.side, self.side))
         return F.interpolate(pooled, (self.grid, self.grid), mode="bilinear").flatten(2).transpose(1, 2)
 
-    def gflop(self):
+    def gflop(self, _=None):
+        """At the size that it was made for."""
         tokens, (dim, _, patch, _) = self.side**2 + self.prefix.shape[1], self.embed.weight.shape
         inner = self.blocks[0].mlp.fc1.weight.shape[0]
         block = 2 * tokens * dim * (4 * dim + 2 * inner) + 4 * tokens**2 * dim
@@ -142,7 +143,8 @@ class Resnet(nn.Module):
 
     def __init__(self, path, channels=None):
         super().__init__()
-        weights = load_file(path)
+        # A file in half precision is computed with in single, as the library does.
+        weights = {name: value.float() for name, value in load_file(path).items()}
         self.stem = folded(weights, "conv1", "bn1", 2)
         self.stages = nn.ModuleList()
         for stage in (1, 2, 3):
