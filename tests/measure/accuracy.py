@@ -7,11 +7,10 @@ Fits one model for each size (or RESIZE:SIZE crop) and bank size on the category
 it, and prints a row. Nothing else should run meanwhile: times are wall times of whole commands.
 """
 import argparse
-import json
 import os
-import subprocess
-import sys
 import tempfile
+
+from fit_and_eval import append, evaluate, fit, good_pictures
 
 parser = argparse.ArgumentParser()
 parser.add_argument("snarm")
@@ -24,24 +23,6 @@ parser.add_argument("--fit", default="", help="further options of snarm fit")
 parser.add_argument("--markdown", help="append the table to this file")
 arguments = parser.parse_args()
 
-# The children's peak memory is only known as the largest of all: each command runs under a child of its own.
-RUN = """
-import json, resource, subprocess, sys, time
-start = time.time()
-done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE)
-print(json.dumps({"code": done.returncode, "seconds": time.time() - start,
-                  "mib": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024}))
-"""
-
-
-def run(*command):
-    done = subprocess.run([sys.executable, "-c", RUN, *command], stdout=subprocess.PIPE, text=True, check=True)
-    result = json.loads(done.stdout)
-    if result["code"] != 0:
-        sys.exit(f"failed with {result['code']}: {' '.join(command)}")
-    return result
-
-
 inputs = [(None, size) for size in arguments.sizes.split(",") if size]
 inputs += [tuple(crop.split(":")) for crop in arguments.crops.split(",") if crop]
 header = ("| input | bank | image AUROC | pixel AUROC | pixel AP | AUPRO | false alarms | found | fit s | fit MiB "
@@ -51,16 +32,10 @@ print("\n".join(rows), flush=True)
 with tempfile.TemporaryDirectory() as folder:
     for resize, size in inputs:
         for bank in arguments.banks.split(","):
-            model, result = os.path.join(folder, "m.snarm"), os.path.join(folder, "r.json")
-            fit = [arguments.snarm, "fit", "--images", os.path.join(arguments.dataset, "train", "good"), "--backbone",
-                   arguments.backbone, "--size", size, "--bank-size", bank, "--steps", "0", "--quiet", "--out", model]
-            fit += ["--resize", resize] if resize else []
-            fitted = run(*fit, *arguments.fit.split())
-            evaluated = run(arguments.snarm, "eval", "--model", model, "--dataset", arguments.dataset, "--quiet",
-                            "--json", result)
-            with open(result, encoding="utf-8") as file:
-                numbers = json.load(file)
-            (values,) = numbers["categories"].values()
+            model = os.path.join(folder, "m.snarm")
+            options = ["--size", size, "--bank-size", bank, "--steps", "0", "--quiet"] + (["--resize", resize] if resize else [])
+            fitted = fit(arguments.snarm, good_pictures(arguments.dataset), arguments.backbone, model, *options, *arguments.fit.split())
+            numbers, values, evaluated = evaluate(arguments.snarm, model, arguments.dataset)
             row = "| {} | {} | {:.4f} | {:.4f} | {:.4f} | {:.4f} | {:.3f} | {:.3f} | {:.1f} | {:.0f} | {:.4f} | {:.0f} | {:.1f} |".format(
                 f"{resize} cropped to {size}" if resize else size, bank, values["image_auroc"], values["pixel_auroc"],
                 values["pixel_ap"], values["aupro"], values["false_alarm_rate"], values["detection_rate"],
@@ -68,6 +43,4 @@ with tempfile.TemporaryDirectory() as folder:
                 os.path.getsize(model) / 1e6)
             rows.append(row)
             print(row, flush=True)
-if arguments.markdown:
-    with open(arguments.markdown, "a", encoding="utf-8") as file:
-        file.write("\n".join(rows) + "\n")
+append(arguments.markdown, rows)

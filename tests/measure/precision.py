@@ -8,12 +8,10 @@ fitted once for each precision of the former. With --model that file is evaluate
 and of the pairs the second halves count. The last columns are the differences from the first row, in points of 0.01.
 """
 import argparse
-import json
 import os
-import subprocess
 import tempfile
 
-METRICS = ["image_auroc", "pixel_auroc", "pixel_ap", "aupro"]
+from fit_and_eval import METRICS, append, differences, evaluate, fit, good_pictures
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, usage=argparse.SUPPRESS)
 parser.add_argument("snarm")
@@ -26,17 +24,6 @@ parser.add_argument("--markdown", help="append the table to this file")
 arguments = parser.parse_args()
 
 
-def run(*command):
-    subprocess.run([arguments.snarm, *command, "--quiet"], check=True, stdout=subprocess.DEVNULL)
-
-
-def evaluate(model, precision, folder):
-    result = os.path.join(folder, "result.json")
-    run("eval", "--model", model, "--dataset", arguments.dataset, "--precision", precision, "--json", result)
-    with open(result, encoding="utf-8") as file:
-        return json.load(file)["mean"]
-
-
 def main():
     rows = ["| fitted in | evaluated in | image AUROC | pixel AUROC | pixel AP | AUPRO | differences, points |", "|" + " --- |" * 7]
     print("\n".join(rows), flush=True)
@@ -46,17 +33,14 @@ def main():
             fitted, evaluated = pair.split(":")
             if arguments.model is None and fitted not in models:
                 models[fitted] = os.path.join(folder, fitted + ".snarm")
-                run("fit", "--images", os.path.join(arguments.dataset, "train", "good"), "--backbone", arguments.backbone,
-                    "--precision", fitted, "--out", models[fitted], *arguments.fit.split())
-            values = evaluate(arguments.model or models[fitted], evaluated, folder)
+                fit(arguments.snarm, good_pictures(arguments.dataset), arguments.backbone, models[fitted], "--precision", fitted, "--quiet",
+                    *arguments.fit.split())
+            _, values, _ = evaluate(arguments.snarm, arguments.model or models[fitted], arguments.dataset, "--precision", evaluated)
             first = first or values
-            differences = " / ".join(f"{100 * (values[m] - first[m]):+.3f}" for m in METRICS)
             rows.append(f"| {'one model' if arguments.model else fitted} | {evaluated} | "
-                        + " | ".join(f"{values[m]:.5f}" for m in METRICS) + f" | {differences} |")
+                        + " | ".join(f"{values[m]:.5f}" for m in METRICS) + f" | {differences(values, first, 3)} |")
             print(rows[-1], flush=True)
-    if arguments.markdown:
-        with open(arguments.markdown, "a", encoding="utf-8") as file:
-            file.write("\n".join(rows) + "\n")
+    append(arguments.markdown, rows)
 
 
 main()

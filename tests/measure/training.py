@@ -6,14 +6,13 @@ Prints a markdown table: one row without training, one for each seed. --images N
 shuffled list (by --seeds too) instead of all.
 """
 import argparse
-import json
 import os
 import random
 import re
 import shlex
-import subprocess
 import tempfile
-import time
+
+from fit_and_eval import METRICS, evaluate, fit, good_pictures
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, usage=argparse.SUPPRESS)
 parser.add_argument("snarm")
@@ -26,8 +25,7 @@ parser.add_argument("--fit", default="", help="further options of snarm fit")
 parser.add_argument("--keep", help="folder for the models; default: removed")
 arguments = parser.parse_args()
 
-METRICS = ["image_auroc", "pixel_auroc", "pixel_ap", "aupro"]
-good = os.path.join(arguments.dataset, "train", "good")
+good = good_pictures(arguments.dataset)
 
 
 def pictures(seed, folder):
@@ -45,24 +43,14 @@ def pictures(seed, folder):
 
 
 def measure(name, seed, steps, folder):
-    model, result = os.path.join(folder, f"{name}.snarm"), os.path.join(folder, f"{name}.json")
-    fit = [arguments.snarm, "fit", "--images", pictures(seed, folder), "--backbone", arguments.backbone, "--seed", str(seed),
-           *shlex.split(arguments.fit), "--out", model]
-    if steps is not None:
-        fit += ["--steps", steps]
-    began = time.monotonic()
-    summary = subprocess.run(fit, check=True, capture_output=True, text=True).stdout
-    seconds = time.monotonic() - began
-    subprocess.run([arguments.snarm, "eval", "--model", model, "--dataset", arguments.dataset, "--json", result], check=True,
-                   stdout=subprocess.DEVNULL)
-    with open(result, encoding="utf-8") as file:
-        report = json.load(file)
-    numbers = report["mean"]
-    rate = list(report["categories"].values())[0]["false_alarm_rate"]
-    held_out = re.search(r"pixel AP ([0-9.]+) \(distance alone ([0-9.]+)\)", summary)
-    memory = re.search(r"peak memory +([0-9.]+)", summary).group(1)
-    print(f"| {name} | " + " | ".join(f"{numbers[m]:.4f}" for m in METRICS) +
-          f" | {100 * rate:.1f}% | {seconds:.0f} | {report['seconds_per_image']:.3f} | {memory} | " +
+    model = os.path.join(folder, f"{name}.snarm")
+    fitted = fit(arguments.snarm, pictures(seed, folder), arguments.backbone, model, "--seed", str(seed), *shlex.split(arguments.fit),
+                 *([] if steps is None else ["--steps", steps]))
+    report, values, _ = evaluate(arguments.snarm, model, arguments.dataset)
+    held_out = re.search(r"pixel AP ([0-9.]+) \(distance alone ([0-9.]+)\)", fitted["output"])
+    memory = re.search(r"peak memory +([0-9.]+)", fitted["output"]).group(1)
+    print(f"| {name} | " + " | ".join(f"{values[m]:.4f}" for m in METRICS) +
+          f" | {100 * values['false_alarm_rate']:.1f}% | {fitted['seconds']:.0f} | {report['seconds_per_image']:.3f} | {memory} | " +
           (f"{held_out.group(1)} ({held_out.group(2)})" if held_out else "") + " |", flush=True)
 
 
