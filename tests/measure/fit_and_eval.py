@@ -4,26 +4,26 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 
 METRICS = ["image_auroc", "pixel_auroc", "pixel_ap", "aupro"]
 
-# The children's peak memory is only known as the largest of all: each command runs under a child of its own.
-RUN = """
-import json, resource, subprocess, sys, time
-start = time.time()
-done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, text=True)
-print(json.dumps({"code": done.returncode, "seconds": time.time() - start, "output": done.stdout,
-                  "mib": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024}))
-"""
-
 
 def run(*command):
-    """{"output", "seconds", "mib"} of a command; one that fails ends the program, after its own sentence on stderr."""
-    done = subprocess.run([sys.executable, "-c", RUN, *command], stdout=subprocess.PIPE, text=True, check=True)
-    result = json.loads(done.stdout)
-    if result["code"] != 0:
-        sys.exit(f"failed with {result['code']}: {shlex.join(command)}")
-    return result
+    """{"output", "seconds", "mib"} of a command; one that fails ends the program, after its own sentence on stderr. A command whose caller is
+    stopped is stopped too: a fit that is only interrupted would end its training early and write a model."""
+    began = time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            output = process.stdout.read()
+            _, status, usage = os.wait4(process.pid, 0)  # the peak memory of this child alone
+            process.returncode = os.waitstatus_to_exitcode(status)
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode != 0:
+        sys.exit(f"failed with {process.returncode}: {shlex.join(command)}")
+    return {"output": output, "seconds": time.monotonic() - began, "mib": usage.ru_maxrss / 1024}
 
 
 def good_pictures(dataset):

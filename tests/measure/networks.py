@@ -18,6 +18,7 @@ import hashlib
 import json
 import os
 import shlex
+import signal
 import sys
 import tempfile
 
@@ -177,5 +178,12 @@ def main():
     append(arguments.markdown, lines)
 
 
+def stop(number, _):
+    sys.exit(128 + number)
+
+
 if __name__ == "__main__":
+    # Stopped, it leaves neither a fit that goes on nor a model behind.
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, stop)
     main()

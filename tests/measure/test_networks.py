@@ -6,6 +6,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "cli"))
@@ -21,6 +22,27 @@ def networks(folder, *arguments, code=0):
                            "--json", os.path.join(folder, "rows.json")], capture_output=True, text=True)
     assert done.returncode == code, f"{done.returncode}: {done.stdout}{done.stderr}"
     return [text.strip("|").split("|") for text in done.stdout.splitlines()[2:]], done.stderr
+
+
+def stopped(folder, *arguments):
+    """The exit status when a termination meets it in a fit; that fit has ended too."""
+    process = subprocess.Popen([sys.executable, os.path.join(HERE, "networks.py"), snarm, os.path.join(folder, "parts", "washer"), *arguments,
+                                "--json", os.path.join(folder, "rows.json")], stdout=subprocess.DEVNULL)
+    fitting, deadline = None, time.monotonic() + 60
+    while fitting is None and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.05)
+        with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="utf-8") as file:
+            for child in file.read().split():
+                try:
+                    with open(f"/proc/{child}/cmdline", "rb") as command:
+                        fitting = int(child) if b"\0fit\0" in command.read() else fitting
+                except OSError:
+                    pass  # it has ended meanwhile
+    assert fitting is not None, f"no fit was seen; the exit status is {process.poll()}"
+    process.terminate()
+    code = process.wait(timeout=60)
+    assert not os.path.exists(f"/proc/{fitting}"), "the fit goes on"
+    return code
 
 
 def kept(folder):
@@ -63,6 +85,9 @@ with tempfile.TemporaryDirectory() as folder:
     cropped, _ = networks(folder, names[1], *options, "--kinds", "untrained", "--seed", "1", "--sizes", "", "--crops", "72:64")
     assert cropped[0][1].strip() == "72 cropped to 64" and len(kept(folder)) == 6, cropped
     assert kept(folder)[-1]["settings"]["seed"] == 1
+
+    # Stopped, it leaves no fit behind that goes on.
+    assert stopped(folder, names[1], *options, "--kinds", "trained", "--steps", "1000000") == 143 and len(kept(folder)) == 6
 
     # Errors name what is wrong; a fit that fails ends the program and adds nothing.
     for arguments, sentence in ((["x"], "'x', expected NAME=FILE"), (["A=a", "A=b"], "the same name twice"),
