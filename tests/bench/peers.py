@@ -54,8 +54,10 @@ def merge(path, stage, result, machine):
     if os.path.exists(path):
         with open(path, encoding="utf-8") as file:
             whole = json.load(file)
+    for kept in whole["stages"].values():  # of before stages had their own
+        kept.setdefault("machine", whole["machine"])
     whole["machine"] = machine
-    whole["stages"][stage] = result
+    whole["stages"][stage] = {**result, "machine": machine}
     with open(path + ".part", "w", encoding="utf-8") as file:
         json.dump(whole, file, indent=1)
     os.replace(path + ".part", path)

@@ -1,10 +1,12 @@
 """Makes tables of the results of peers.py.
 
-usage: table.py RESULTS.json [PAGE.md]
+usage: table.py RESULTS.json [PAGE.md [--drop]]
 
 Prints them; with a page (docs/performance.md) also writes them into it, between the two lines of comment that begin and end the measured part.
+Tables of the page that the results lack are not thrown away: the page is then left as it is, unless --drop says so.
 """
 import json
+import re
 import sys
 
 BEGIN, END = "<!-- measured: made by tests/bench/table.py -->", "<!-- end of the measured part -->"
@@ -150,17 +152,36 @@ def shortfalls(stages):
     return found or [f"Nothing: no program beside is faster, and nothing of ours is below {100 * SHORT:.0f}% of the ceiling."]
 
 
+def machines(machine, stages):
+    """A line for each machine, or set of programs, that stages were measured on; which stages, where there are several. machine: of stages that
+    do not say."""
+    groups = []
+    for stage in stages:
+        own = stage.get("machine", machine)
+        for other, members in groups:
+            if other == own:
+                members.append(stage)
+                break
+        else:
+            groups.append((own, [stage]))
+    lines = []
+    for own, members in groups:
+        packages = ", ".join(f"{name} {version}" for name, version in own["packages"].items())
+        dates = sorted({stage["date"] for stage in members})
+        threads = sorted({stage["threads"] for stage in members})
+        names = f"{'; '.join(stage['title'] for stage in members)}: " if len(groups) > 1 else ""
+        lines += [f"{names}{own['processor']}, {own['processors']} processors, {own['memory_gib']} GiB, {', '.join(own['instructions'])}; "
+                  f"{' and '.join(map(str, threads))} threads; {own['system']}; libsnarm {own['libsnarm']}, Python {own['python']}, {packages}; "
+                  f"{' to '.join(dict.fromkeys((dates[0], dates[-1])))}.", ""]
+    return lines
+
+
 def introduction(machine, stages):
-    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
     first = stages[0]
     peaks = {name: max(stage["ceiling"]["gflops"].get(name, 0) for stage in stages) for name in first["ceiling"]["gflops"]}
     reading = max(stage["ceiling"]["read_gbs"] for stage in stages)
-    dates = sorted({stage["date"] for stage in stages})
-    threads = sorted({stage["threads"] for stage in stages})
     return [
-        f"{machine['processor']}, {machine['processors']} processors, {machine['memory_gib']} GiB, {', '.join(machine['instructions'])}; "
-        f"{' and '.join(map(str, threads))} threads; {machine['system']}; libsnarm {machine['libsnarm']}, Python {machine['python']}, {packages}; "
-        f"{' to '.join(dict.fromkeys((dates[0], dates[-1])))}.", "",
+        *machines(machine, stages),
         "The ceiling, measured in the same runs by `tests/bench/ceiling.c`: "
         + ", ".join(f"{value:.0f} GFLOP/s {name}" for name, value in peaks.items())
         + f" in a product of two 2048 x 2048 matrices by oneDNN; {reading:.0f} GB/s reading 512 MiB.", "",
@@ -187,18 +208,24 @@ def render(results):
     return "\n".join(lines)
 
 
-def write_page(path, text):
+def write_page(path, text, drop):
     with open(path, encoding="utf-8") as file:
         page = file.read()
     if page.count(BEGIN) != 1 or page.count(END) != 1 or page.index(BEGIN) > page.index(END):
         sys.exit(f"table.py: {path}: expected one line '{BEGIN}' and after it one '{END}'")
     before, after = page[: page.index(BEGIN)], page[page.index(END):]
+    titles = set(re.findall(r"^### (.+)$", text, re.M))
+    lost = [title for title in re.findall(r"^### (.+)$", page[len(before): page.index(END)], re.M) if title not in titles]
+    if lost and not drop:
+        sys.exit(f"table.py: {path}: {'; '.join(lost)}: not in the results, so that the page would lose them: measure them too into the same file, "
+                 "or give --drop")
     with open(path, "w", encoding="utf-8") as file:
         file.write(f"{before}{BEGIN}\n\n{text}\n\n{after}")
 
 
 def main():
-    if len(sys.argv) not in (2, 3):
+    drop = sys.argv[3:] == ["--drop"]
+    if len(sys.argv) not in (2, 3) and not drop:
         sys.exit(__doc__)
     try:
         with open(sys.argv[1], encoding="utf-8") as file:
@@ -208,10 +235,10 @@ def main():
     quick = [name for name, stage in results["stages"].items() if stage["quick"]]
     text = render(results)
     print(text)
-    if len(sys.argv) == 3:
+    if len(sys.argv) > 2:
         if quick:
             sys.exit(f"table.py: {sys.argv[1]}: {', '.join(quick)} were run with --quick; such numbers go onto no page")
-        write_page(sys.argv[2], text)
+        write_page(sys.argv[2], text, drop)
 
 
 if __name__ == "__main__":

@@ -81,13 +81,13 @@ class Tables(unittest.TestCase):
         self.assertIn("### Networks\n", page)
         self.assertNotIn("network, input", table.render(self.results(stage(ROWS))))
 
-    def run_table(self, results, page):
+    def run_table(self, results, page, *options):
         with tempfile.TemporaryDirectory() as folder:
             paths = [os.path.join(folder, name) for name in ("r.json", "p.md")]
             for path, text in zip(paths, (json.dumps(results), page)):
                 with open(path, "w", encoding="utf-8") as file:
                     file.write(text)
-            done = subprocess.run([sys.executable, os.path.join(HERE, "table.py"), *paths], capture_output=True, text=True)
+            done = subprocess.run([sys.executable, os.path.join(HERE, "table.py"), *paths, *options], capture_output=True, text=True)
             with open(paths[1], encoding="utf-8") as file:
                 return done, file.read()
 
@@ -101,6 +101,39 @@ class Tables(unittest.TestCase):
         self.assertIn("### Second", written)
         again, twice = self.run_table(results, written)
         self.assertEqual((again.returncode, twice), (0, written))
+
+    def test_nothing_is_lost(self):
+        page = f"{table.BEGIN}\n\n### First\n\nold\n\n### Second\n\nold\n\n{table.END}\n\n### Behind\n"
+        done, written = self.run_table(self.results(stage(ROWS, "First")), page)
+        self.assertEqual((done.returncode, written), (1, page))
+        self.assertIn("p.md: Second: not in the results", done.stderr)
+        for arguments in ((self.results(stage(ROWS, "First"), stage(ROWS, "Second")), page), (self.results(stage(ROWS, "First")), page, "--drop")):
+            done, written = self.run_table(*arguments)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertNotIn("old", written)
+            self.assertIn("### Behind", written)
+
+    def test_stages_of_two_machines(self):
+        first, second = stage(ROWS), stage(copy.deepcopy(ROWS), "Second")
+        second["machine"] = {**MACHINE, "packages": {"torch": "3.0"}}
+        alone, both = table.machines(MACHINE, [first]), table.machines(MACHINE, [first, second])
+        self.assertEqual(len(alone), 2)
+        self.assertTrue(alone[0].startswith("A processor, 2") and "torch 2.0; 2026" in alone[0], alone)
+        self.assertTrue(both[0].startswith("A stage: A processor") and "torch 2.0" in both[0], both)
+        self.assertTrue(both[2].startswith("Second: A processor") and "torch 3.0" in both[2], both)
+
+    def test_stages_keep_their_machine(self):
+        import peers
+
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "r.json")
+            with open(path, "w", encoding="utf-8") as file:
+                json.dump(self.results(stage(ROWS)), file)
+            other = {**MACHINE, "python": "4"}
+            peers.merge(path, "networks", stage(ROWS), other)
+            with open(path, encoding="utf-8") as file:
+                merged = json.load(file)
+        self.assertEqual({name: made["machine"]["python"] for name, made in merged["stages"].items()}, {"backbone": "3.11", "networks": "4"})
 
     def test_refused(self):
         done, written = self.run_table(self.results(stage(ROWS, quick=True)), f"{table.BEGIN}\n{table.END}\n")
