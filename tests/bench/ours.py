@@ -79,7 +79,8 @@ class Context:
     def builtin_network(self):
         """The weights file of the network that the library brings."""
         if not os.path.exists(self.builtin):
-            raise Absent(f"the built-in network, {os.path.relpath(self.builtin, ROOT)}, is absent: give its weights file with --builtin.")
+            path = self.builtin.removeprefix(ROOT + os.sep)
+            raise Absent(f"{path} is absent: give the weights file with --builtin.")
         return self.builtin
 
     def pictures(self):
