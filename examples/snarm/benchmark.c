@@ -86,7 +86,7 @@ static int prepare(benchmark *b) {
     for (size_t c = 0; c < all; c++)
         if (is_wanted_category(&b->categories, snarm_dataset_category_name(b->set, c)))
             b->chosen[b->count++] = c;
-    if ((code = benchmark_hash(b->fit.backbone, b->backbone_hash)) != CONTINUE ||
+    if ((code = benchmark_backbone_hash(b->fit.backbone, b->backbone_hash)) != CONTINUE ||
         (b->fit.scorer != NULL && (code = benchmark_hash(b->fit.scorer, b->scorer_hash)) != CONTINUE) ||
         (code = list_pictures(&b->fit.textures, false, &b->textures)) != CONTINUE)
         return code;

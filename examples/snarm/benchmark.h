@@ -34,6 +34,8 @@ static inline const char *benchmark_category(const benchmark *b, size_t index) {
 
 /* SHA-256 of a file's bytes as text; CONTINUE, or EXIT_INPUT with a line on stderr. */
 int benchmark_hash(const char *path, char text[HASH_TEXT]);
+/* The same of a backbone's weights, which may be the built-in network. */
+int benchmark_backbone_hash(const char *path, char text[HASH_TEXT]);
 /* The options as JSON, in the numbers that a file of JSON would give back; the caller's. */
 json_t *benchmark_describe(const benchmark *b);
 /* CONTINUE if the options found in the file at path are this run's, else EXIT_USAGE with a line that names the first that differs. */

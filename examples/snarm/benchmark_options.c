@@ -34,6 +34,20 @@ int benchmark_hash(const char *path, char text[HASH_TEXT]) {
     return CONTINUE;
 }
 
+int benchmark_backbone_hash(const char *path, char text[HASH_TEXT]) {
+    if (strcmp(path, SNARM_BUILTIN_BACKBONE) != 0)
+        return benchmark_hash(path, text);
+    snarm_backbone *backbone;
+    if (snarm_backbone_create(&backbone, path, NULL) != SNARM_OK)
+        return fail_library(EXIT_INPUT);
+    snarm_backbone_info info = {.struct_size = sizeof info};
+    const snarm_status status = snarm_backbone_get_info(backbone, &info);
+    if (status == SNARM_OK)
+        snprintf(text, HASH_TEXT, "%s", info.hash);
+    snarm_backbone_destroy(backbone);
+    return status == SNARM_OK ? CONTINUE : fail_library(EXIT_INPUT);
+}
+
 /* Null stands for "not given". */
 static void add_integer(json_t *object, const char *key, int64_t value, bool given) {
     json_add(object, key, must_have(given ? json_integer(value) : json_null()));

@@ -24,7 +24,8 @@ static char *name_of(const char *key) {
         {"images", "pictures learnt from"},  {"bank", "patches in the bank"},
         {"architecture", "backbone"},        {"licence", "licence of the weights"},
         {"fitted_by", "fitted by libsnarm"}, {"format_version", "version of the model file"},
-        {"precision", "computed in"}};
+        {"precision", "computed in"},        {"network", "name of the backbone"},
+        {"mean", "mean of the input"},       {"std", "standard deviation of the input"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i][0], key) == 0)
             return format_text("%s", names[i][1]);
@@ -43,11 +44,11 @@ static char *value_of(const char *key, const json_t *fact) {
         return format_text("%.7g", json_real_value(fact));
     if (!json_is_array(fact))
         return fact_text(fact);
-    const bool is_layers = strcmp(key, "layers") == 0;
+    const bool is_list = strcmp(key, "layers") == 0 || strcmp(key, "mean") == 0 || strcmp(key, "std") == 0;
     char *text = format_text("%s", "");
     for (size_t i = 0; i < json_array_size(fact); i++) {
         char *before = text, *item = fact_text(json_array_get(fact, i));
-        text = format_text("%s%s%s", before, i == 0 ? "" : is_layers ? ", " : " x ", item);
+        text = format_text("%s%s%s", before, i == 0 ? "" : is_list ? ", " : " x ", item);
         free(item);
         free(before);
     }

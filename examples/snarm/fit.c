@@ -65,6 +65,15 @@ static int parse(fit_arguments *a, int argc, char **argv) {
     return code == CONTINUE ? check(a, &what) : code;
 }
 
+static void print_network(const snarm_backbone_info *network, bool built_in) {
+    printf("backbone     ");
+    if (network->name[0] != '\0')
+        printf("%s%s: ", network->name, built_in ? " (built in)" : "");
+    else if (built_in)
+        printf("built in: ");
+    printf("%s, %d x %d pixels\n", network->architecture, (int)network->width, (int)network->height);
+}
+
 static void print_summary(const snarm_detector *detector, const fit_arguments *a, double seconds) {
     snarm_detector_info info = {.struct_size = sizeof info};
     struct stat status;
@@ -90,8 +99,7 @@ static void print_summary(const snarm_detector *detector, const fit_arguments *a
             printf(", in %d of %d cells", (int)search.probes, (int)search.cells);
         printf(", finds %.2f%% of the neighbours\n", 100 * search.recall);
     }
-    printf("backbone     %s, %d x %d pixels\n", info.backbone->architecture, (int)info.backbone->width,
-           (int)info.backbone->height);
+    print_network(info.backbone, strcmp(a->settings.backbone, SNARM_BUILTIN_BACKBONE) == 0);
     json_t *facts = precision_facts_of(a->common.precision, detector);
     char *precision = precision_line(facts);
     printf("precision    %s\n", precision);

@@ -19,7 +19,7 @@ void fit_options_describe(fit_settings *s, option *table) {
          .kind = OPTION_TEXT,
          .target = &s->backbone,
          .value = "FILE",
-         .help = "weights of the network (safetensors)"},
+         .help = "weights of the network (safetensors); default builtin: the network that the library brings"},
         {.name = "bank-size",
          .kind = OPTION_INTEGER,
          .target = &s->bank_size,
@@ -198,11 +198,7 @@ bool fit_settings_train(const fit_settings *s) {
 
 int fit_settings_check(fit_settings *s, const char *caller) {
     if (s->backbone == NULL)
-        return fail(
-            EXIT_USAGE,
-            "%s: --backbone FILE is missing: weights of a ResNet (torchvision) or a ViT (timm, DINOv2) as "
-            "safetensors, for instance model.safetensors of huggingface.co/timm/resnet18.tv_in1k",
-            caller);
+        s->backbone = SNARM_BUILTIN_BACKBONE;
     if (s->scorer != NULL && s->steps != 0)
         return fail(EXIT_USAGE, "%s: --scorer is '%s', but --steps %lld would train another", caller, s->scorer,
                     (long long)s->steps);

@@ -1,4 +1,4 @@
-/* snarm info: what a file holds: a model, weights of a network, a bank, or a scorer. */
+/* snarm info: what a file holds: a model, weights of a network, a bank, or a scorer; and what the built-in network is. */
 #define _GNU_SOURCE
 #include "info.h"
 #include "json.h"
@@ -18,7 +18,8 @@ typedef struct info_arguments {
 } info_arguments;
 
 static const char summary[] =
-    "Says what a file holds: a model (.snarm), weights of a network, a bank, or a scorer.";
+    "Says what a file holds: a model (.snarm), weights of a network, a bank, or a scorer. The word builtin in the\n"
+    "place of a file stands for the network that the library brings.";
 
 /* Facts are collected as JSON and shown either so or as lines. */
 static void add_integer(json_t *facts, const char *key, int64_t value) {
@@ -29,12 +30,27 @@ static void add_size(json_t *facts, const char *key, int32_t width, int32_t heig
     json_add(facts, key, must_have(json_pack("[i,i]", (int)width, (int)height)));
 }
 
+/* Numbers of a file as they were written there: seven digits tell floats apart. */
+static void add_colours(json_t *facts, const char *key, const float values[3]) {
+    json_t *list = must_have(json_array());
+    for (int i = 0; i < 3; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "%.7g", (double)values[i]);
+        if (json_array_append_new(list, json_number(strtod(text, NULL))) != 0)
+            must_have(NULL);
+    }
+    json_add(facts, key, list);
+}
+
 static void add_backbone(json_t *facts, const snarm_backbone_info *info) {
+    json_add(facts, "network", json_text(info->name));
     json_add(facts, "architecture", json_text(info->architecture));
     json_add(facts, "licence", json_text(info->licence));
     json_add(facts, "weights_sha256", json_text(info->hash));
     add_size(facts, "input", info->width, info->height);
     add_size(facts, "grid", info->grid_width, info->grid_height);
+    /* Of neighbouring patches, in pixels of the input. */
+    add_integer(facts, "stride", info->width / info->grid_width);
     add_integer(facts, "channels", info->channels);
     json_t *layers = must_have(json_array());
     for (int32_t i = 0; i < info->layer_count; i++)
@@ -43,6 +59,8 @@ static void add_backbone(json_t *facts, const snarm_backbone_info *info) {
     json_add(facts, "layers", layers);
     add_integer(facts, "groups", info->groups);
     add_integer(facts, "neighbourhood", info->neighbourhood);
+    add_colours(facts, "mean", info->mean);
+    add_colours(facts, "std", info->std);
 }
 
 static void add_search(json_t *facts, const snarm_bank *bank) {
@@ -181,9 +199,15 @@ static bool read_scorer(const char *path, const common_options *common, json_t *
 
 typedef bool (*reader)(const char *path, const common_options *common, json_t *facts);
 
+static bool is_builtin(const char *path) {
+    return strcmp(path, SNARM_BUILTIN_BACKBONE) == 0;
+}
+
 /* Which kind's complaint tells most where a file is of no kind: the one that its name or its tensors point
  * to. */
 static reader guess(const char *path) {
+    if (is_builtin(path))
+        return read_weights;
     size_t length = strlen(path);
     if (length > 6 && strcmp(path + length - 6, ".snarm") == 0)
         return read_model;
@@ -220,7 +244,9 @@ static int show(const info_arguments *a, const char *path) {
     json_t *facts = must_have(json_object());
     json_add(facts, "file", json_text(path));
     bool known = false;
-    for (size_t i = 0; i < sizeof readers / sizeof *readers && !known; i++)
+    if (is_builtin(path))
+        known = read_weights(path, &a->common, facts);
+    for (size_t i = 0; i < sizeof readers / sizeof *readers && !known && !is_builtin(path); i++)
         known = readers[i](path, &a->common, facts);
     int code = EXIT_OK;
     if (!known) {

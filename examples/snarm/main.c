@@ -29,7 +29,7 @@ static int print_usage(void) {
            "line is wrong; 3 a file is missing, broken or does not fit; 130 stopped by a signal.\n"
            "An error is one line on stderr that begins with \"snarm: \".\n\n"
            "From good parts to an answer:\n"
-           "  snarm fit --images parts/good --backbone resnet18.safetensors --out part.snarm\n"
+           "  snarm fit --images parts/good --out part.snarm\n"
            "  snarm inspect --model part.snarm --heatmaps heat parts/today\n");
     return finish_output(EXIT_OK);
 }

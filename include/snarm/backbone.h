@@ -4,9 +4,12 @@
  *   ViT  DINOv2 and DINOv2 with registers, plain ViTs (Meta, timm and Hugging Face names)
  *   CNN  ResNet-18/34/50/101 and WideResNet-50-2 (torchvision and timm names)
  * Files are safetensors with F32, F16 or BF16 tensors, as published. The file's metadata may set image_mean and
- * image_std ("0.5,0.5,0.5"), heads, norm_eps and licence; else ImageNet's mean and std, heads of 64 channels and 1e-6 (1e-12 for
+ * image_std ("0.5,0.5,0.5"), heads, norm_eps, name and licence; else ImageNet's mean and std, heads of 64 channels and 1e-6 (1e-12 for
  * Hugging Face's plain ViTs) hold. A ViT's positions are interpolated bicubically where the input's grid is not the file's:
  * with DINOv2's offset of 0.1 where there are registers, or LayerScale and patches of 14; else from size to size.
+ *
+ * The library brings one network, a small ResNet up to its third stage, which needs no file (docs/backbones.md). Published files are the
+ * way to the best accuracy.
  */
 #ifndef SNARM_BACKBONE_H
 #define SNARM_BACKBONE_H
@@ -20,6 +23,10 @@ extern "C" {
 
 /* A network prepared for one input size. Immutable: any number of threads may use one at the same time. */
 typedef struct snarm_backbone snarm_backbone;
+
+/* Stands for the built-in network wherever a backbone's path is taken, as NULL does; for scripts and configuration files, which have no
+ * NULL. A file of that name is written "./builtin". */
+#define SNARM_BUILTIN_BACKBONE "builtin"
 
 /* Most layers that may be chosen. */
 enum { SNARM_LAYERS_MAX = 64 };
@@ -51,7 +58,8 @@ static inline void snarm_backbone_options_init(snarm_backbone_options *options) 
 /* Opens the weights, infers the architecture from names and shapes, checks every tensor it will use, and prepares the
  * network for one input size; the file is not needed afterwards.
  *   out      the handle; NULL on failure; destroyed with snarm_backbone_destroy
- *   path     a safetensors file
+ *   path     a safetensors file; NULL or SNARM_BUILTIN_BACKBONE: the built-in network, SNARM_ERROR_UNSUPPORTED where the library was
+ *            built without it
  *   options  NULL for defaults */
 SNARM_API snarm_status snarm_backbone_create(snarm_backbone **out, const char *path,
                                              const snarm_backbone_options *options);
@@ -61,7 +69,7 @@ SNARM_API void snarm_backbone_destroy(snarm_backbone *backbone);
 typedef struct snarm_backbone_info {
     size_t struct_size;
     const char *architecture; /* "vit-b/14 reg4 dinov2", "resnet18", "wide_resnet50_2", ... */
-    const char *hash;         /* SHA-256 of the weights file, 64 hexadecimal digits */
+    const char *hash;         /* SHA-256 of the weights file, 64 hexadecimal digits; so too of the built-in network */
     const char *licence;      /* the file's licence line, "" if it has none */
     int32_t width, height;           /* pixels of the input */
     int32_t grid_width, grid_height; /* patches: width / 8 and height / 8, rounded down */
@@ -73,6 +81,7 @@ typedef struct snarm_backbone_info {
     float mean[3], std[3]; /* of the input, red green blue, for samples in 0..1 */
     int32_t precision;     /* SNARM_PRECISION_F32 or SNARM_PRECISION_BF16: what the network is run in */
     const char *precision_note; /* why it is not what was asked for, or what auto would take elsewhere; "" otherwise. Static */
+    const char *name;      /* what the weights file calls its network, "snarm-18" the built-in one; "" if it does not say */
 } snarm_backbone_info;
 SNARM_API snarm_status snarm_backbone_get_info(const snarm_backbone *backbone, snarm_backbone_info *info);
 

@@ -2,12 +2,13 @@
  * file, and says of each new picture whether it is defective, where, and how sure that is.
  *
  *     snarm_detector *detector;
- *     if (snarm_detector_fit_files(&detector, "resnet18.safetensors", paths, count, NULL) != SNARM_OK) ...
+ *     if (snarm_detector_fit_files(&detector, NULL, paths, count, NULL) != SNARM_OK) ...
  *     snarm_detector_save(detector, "part.snarm");
  *     ...
  *     snarm_result result = {.struct_size = sizeof result};
  *     snarm_detector_inspect(detector, &image, &result, map);
  *
+ * The first NULL stands for the built-in network; a weights file may take its place.
  * Without a scorer the map is the distance of each patch to the bank; with one it is the scorer's, and the image score is made of both.
  */
 #ifndef SNARM_DETECTOR_H
@@ -107,7 +108,7 @@ static inline void snarm_fit_options_init(snarm_fit_options *options) {
  * none of their own bank vectors counts (leave-one-image-out). With one picture alone nothing can be left out: its own score sets the
  * threshold with a wide margin.
  *   out       the detector; NULL on failure
- *   backbone  a weights file (snarm_backbone_create)
+ *   backbone  a weights file (snarm_backbone_create); NULL or SNARM_BUILTIN_BACKBONE: the built-in network
  *   source    good pictures of one or more products
  *   options   NULL for defaults */
 SNARM_API snarm_status snarm_detector_fit(snarm_detector **out, const char *backbone, const snarm_image_source *source,

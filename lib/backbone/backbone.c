@@ -1,18 +1,18 @@
 #include "backbone/backbone.h"
 
+#include "backbone/builtin/network.h"
 #include "backbone/features.h"
 #include "backbone/network.h"
 #include "core/memory.h"
 #include "core/pool.h"
 #include "core/threads.h"
-#include "io/hash.h"
 
 #include <string.h>
 
 struct snarm_backbone {
     snarm_backbone_info info;
     char architecture[96], hash[SN_HASH_TEXT];
-    char *licence;
+    char *licence, *name;
     sn_weights weights; /* the names of the tensors read; its file may be closed */
     sn_network *network;
     sn_features *features;
@@ -126,7 +126,7 @@ static snarm_status settle(const snarm_backbone_options *options, const sn_netwo
     return SNARM_OK;
 }
 
-/* What the metadata says of the weights: normalisation, licence, and inside a detector's file the hash. */
+/* What the metadata says of the weights: normalisation, licence, name, and inside a detector's file the hash. */
 static snarm_status read_metadata(snarm_backbone *b) {
     static const float mean[3] = {0.485f, 0.456f, 0.406f}, std[3] = {0.229f, 0.224f, 0.225f};
     SN_TRY(sn_weights_metadata_triple(&b->weights, "image_mean", -1e3, 1e3, mean, b->info.mean));
@@ -136,10 +136,13 @@ static snarm_status read_metadata(snarm_backbone *b) {
         licence = sn_weights_metadata(&b->weights, "license");
     SN_TRY(sn_copy_string(&b->licence, licence != NULL ? licence : ""));
     b->info.licence = b->licence;
+    const char *called = sn_weights_metadata(&b->weights, "name");
+    SN_TRY(sn_copy_string(&b->name, called != NULL ? called : ""));
+    b->info.name = b->name;
     b->info.hash = b->hash;
     const char *path = sn_safetensors_path(b->weights.file);
     if (b->weights.outer == 0)
-        return sn_hash_file(path, b->hash);
+        return sn_safetensors_hash(b->weights.file, b->hash);
     const char *hash = sn_weights_metadata(&b->weights, "sha256");
     if (hash == NULL || strlen(hash) != SN_HASH_TEXT - 1 || strspn(hash, "0123456789abcdef") != SN_HASH_TEXT - 1)
         return sn_error(SNARM_ERROR_FORMAT, "%s: metadata %.*ssha256 is %.80s, expected 64 hexadecimal digits", path,
@@ -228,14 +231,18 @@ snarm_status sn_backbone_create_from(snarm_backbone **out, const sn_safetensors 
     return SNARM_OK;
 }
 
+snarm_status sn_backbone_open_weights(sn_safetensors **out, const char *path) {
+    if (path == NULL || strcmp(path, SNARM_BUILTIN_BACKBONE) == 0)
+        return sn_builtin_network_open(out);
+    return sn_safetensors_open(out, path);
+}
+
 snarm_status snarm_backbone_create(snarm_backbone **out, const char *path, const snarm_backbone_options *options) {
     if (out == NULL)
         return sn_error(SNARM_ERROR_ARGUMENT, "%s: out is NULL", name);
     *out = NULL;
-    if (path == NULL)
-        return sn_error(SNARM_ERROR_ARGUMENT, "%s: path is NULL", name);
     sn_safetensors *file;
-    SN_TRY(sn_safetensors_open(&file, path));
+    SN_TRY(sn_backbone_open_weights(&file, path));
     snarm_status status = sn_backbone_create_from(out, file, "", options);
     sn_safetensors_close(file);
     return status;
@@ -250,6 +257,7 @@ void snarm_backbone_destroy(snarm_backbone *backbone) {
         backbone->network->family->destroy(backbone->network);
     sn_weights_release(&backbone->weights);
     sn_free(backbone->licence);
+    sn_free(backbone->name);
     sn_free(backbone);
 }
 

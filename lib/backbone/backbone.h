@@ -6,6 +6,9 @@
 #include "io/safetensors.h"
 #include "snarm/backbone.h"
 
+/* Opens the file of weights that a path of the public interface means: NULL and SNARM_BUILTIN_BACKBONE are the built-in network. */
+snarm_status sn_backbone_open_weights(sn_safetensors **out, const char *path);
+
 /* snarm_backbone_create from tensors named prefix + name and metadata named prefix + key in an open file, which may be closed
  * afterwards. With a prefix the weights' hash is metadata prefix + "sha256"; without one it is computed from the file.
  * The depth is inferred from what is there: where only used tensors were embedded, give the layers in options. */

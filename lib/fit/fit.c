@@ -1,6 +1,7 @@
 /* Learning a product: open the parts, choose the bank, set the threshold. */
 #include "fit/fit.h"
 
+#include "backbone/backbone.h"
 #include "core/memory.h"
 #include "train/plan.h"
 
@@ -43,7 +44,7 @@ static snarm_status learn(snarm_detector *d, const snarm_image_source *images, c
 
 static snarm_status open_parts(snarm_detector *d, const char *backbone, const snarm_image_source *images,
                                const snarm_fit_options *options) {
-    SN_TRY(sn_safetensors_open(&d->files[0], backbone));
+    SN_TRY(sn_backbone_open_weights(&d->files[0], backbone));
     d->backbone_source = (sn_weights_source){d->files[0], ""};
     if (options->scorer_path != NULL) {
         SN_TRY(sn_safetensors_open(&d->files[1], options->scorer_path));
@@ -57,9 +58,9 @@ static snarm_status open_parts(snarm_detector *d, const char *backbone, const sn
 
 snarm_status snarm_detector_fit(snarm_detector **out, const char *backbone, const snarm_image_source *source,
                                 const snarm_fit_options *given) {
-    if (out == NULL || backbone == NULL || source == NULL || source->load == NULL)
+    if (out == NULL || source == NULL || source->load == NULL)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_fit: %s is NULL",
-                        out == NULL ? "out" : backbone == NULL ? "backbone" : source == NULL ? "source" : "source->load");
+                        out == NULL ? "out" : source == NULL ? "source" : "source->load");
     *out = NULL;
     if (source->count < 1 || source->count > INT32_MAX)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_detector_fit: source->count is %zu, expected 1..%d", source->count,

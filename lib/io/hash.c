@@ -7,6 +7,20 @@
 
 #include <sha256.h>
 
+static void finish(SHA2_CTX *state, char text[SN_HASH_TEXT]) {
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    SHA256Final(digest, state);
+    for (int i = 0; i < SHA256_DIGEST_LENGTH; i++)
+        snprintf(text + 2 * i, 3, "%02x", digest[i]);
+}
+
+void sn_hash_memory(const void *bytes, size_t size, char text[SN_HASH_TEXT]) {
+    SHA2_CTX state;
+    SHA256Init(&state);
+    SHA256Update(&state, bytes, size);
+    finish(&state, text);
+}
+
 snarm_status sn_hash_file(const char *path, char text[SN_HASH_TEXT]) {
     FILE *file = fopen(path, "rbe");
     if (file == NULL)
@@ -21,9 +35,6 @@ snarm_status sn_hash_file(const char *path, char text[SN_HASH_TEXT]) {
     fclose(file);
     if (failed)
         return sn_error(SNARM_ERROR_IO, "%s: cannot be read", path);
-    unsigned char digest[SHA256_DIGEST_LENGTH];
-    SHA256Final(digest, &state);
-    for (int i = 0; i < SHA256_DIGEST_LENGTH; i++)
-        snprintf(text + 2 * i, 3, "%02x", digest[i]);
+    finish(&state, text);
     return SNARM_OK;
 }

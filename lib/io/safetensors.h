@@ -3,6 +3,7 @@
 #define SN_IO_SAFETENSORS_H
 
 #include "core/status.h"
+#include "io/hash.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -24,16 +25,21 @@ typedef struct sn_tensor {
     int64_t shape[SN_DIMS_MAX];
     size_t count;     /* elements: the product of shape, 1 for a scalar */
     size_t bytes;     /* count * sn_dtype_bytes(dtype) */
-    const void *data; /* in the mapped file: any alignment */
+    const void *data; /* in the file's bytes: any alignment */
 } sn_tensor;
 
 /* An open file, mapped read-only. Everything in its header is checked at open: lengths against the file, offsets
  * against shapes and types, overlaps, gaps, duplicate names. Any number of threads may read it. */
 typedef struct sn_safetensors sn_safetensors;
 snarm_status sn_safetensors_open(sn_safetensors **out, const char *path);
+/* The same of a file that is in memory: bytes are neither copied nor freed, and must stay as they are until it is closed. name
+ * stands where the path would, in errors and as sn_safetensors_path. */
+snarm_status sn_safetensors_open_memory(sn_safetensors **out, const char *name, const void *bytes, size_t size);
 void sn_safetensors_close(sn_safetensors *file);
 
 const char *sn_safetensors_path(const sn_safetensors *file);
+/* SHA-256 of the whole file (io/hash.h). */
+snarm_status sn_safetensors_hash(const sn_safetensors *file, char text[SN_HASH_TEXT]);
 size_t sn_safetensors_count(const sn_safetensors *file);
 /* Tensors in the order of their names. */
 const sn_tensor *sn_safetensors_at(const sn_safetensors *file, size_t index);

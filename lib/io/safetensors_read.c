@@ -18,9 +18,10 @@
 enum { HEADER_MAX = 100000000 };
 
 struct sn_safetensors {
-    char *path;
-    unsigned char *map;
-    size_t map_bytes;
+    char *path; /* or the name of what is in memory */
+    const unsigned char *bytes;
+    size_t size;
+    bool mapped; /* bytes are a mapping of the file; else the caller's */
     json_t *header; /* owns the names and the metadata */
     const json_t *metadata;
     sn_tensor *tensors; /* by name */
@@ -43,6 +44,12 @@ size_t sn_dtype_bytes(sn_dtype dtype) {
     return dtypes[dtype].bytes;
 }
 
+static snarm_status check_size(const sn_safetensors *file) {
+    if (file->size < 10) /* a length and "{}" */
+        return sn_error(SNARM_ERROR_FORMAT, "%s: %zu bytes are too few for a safetensors file", file->path, file->size);
+    return SNARM_OK;
+}
+
 static snarm_status map_file(sn_safetensors *file) {
     int descriptor = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0)
@@ -53,16 +60,15 @@ static snarm_status map_file(sn_safetensors *file) {
         status = sn_error(SNARM_ERROR_IO, "%s: %s", file->path, strerror(errno));
     else if (!S_ISREG(info.st_mode))
         status = sn_error(SNARM_ERROR_IO, "%s: is not a regular file", file->path);
-    else if (info.st_size < 10) /* a length and "{}" */
-        status = sn_error(SNARM_ERROR_FORMAT, "%s: %lld bytes are too few for a safetensors file", file->path,
-                          (long long)info.st_size);
+    else if (info.st_size == 0) /* nothing that could be mapped */
+        status = check_size(file);
     else {
-        file->map_bytes = (size_t)info.st_size;
-        void *map = mmap(NULL, file->map_bytes, PROT_READ, MAP_PRIVATE, descriptor, 0);
+        file->size = (size_t)info.st_size;
+        void *map = mmap(NULL, file->size, PROT_READ, MAP_PRIVATE, descriptor, 0);
         if (map == MAP_FAILED)
             status = sn_error(SNARM_ERROR_IO, "%s: cannot be mapped: %s", file->path, strerror(errno));
         else
-            file->map = map;
+            file->bytes = map, file->mapped = true;
     }
     close(descriptor);
     return status;
@@ -114,7 +120,7 @@ static snarm_status read_tensor(const sn_safetensors *file, sn_tensor *tensor, c
     if (json_array_size(offsets) != 2 || !read_size(json_array_get(offsets, 0), &begin) ||
         !read_size(json_array_get(offsets, 1), &end))
         return sn_error(SNARM_ERROR_FORMAT, "%s: tensor %.80s: data_offsets are not two sizes", file->path, name);
-    const uint64_t data_bytes = file->map_bytes - data_begin;
+    const uint64_t data_bytes = file->size - data_begin;
     if (begin > end || end > data_bytes)
         return sn_error(SNARM_ERROR_FORMAT, "%s: tensor %.80s: data_offsets [%llu, %llu] lie outside the %llu bytes of data",
                         file->path, name, (unsigned long long)begin, (unsigned long long)end,
@@ -122,7 +128,7 @@ static snarm_status read_tensor(const sn_safetensors *file, sn_tensor *tensor, c
     if (end - begin != tensor->bytes)
         return sn_error(SNARM_ERROR_FORMAT, "%s: tensor %.80s: data_offsets span %llu bytes, its shape and type %zu",
                         file->path, name, (unsigned long long)(end - begin), tensor->bytes);
-    tensor->data = file->map + data_begin + begin;
+    tensor->data = file->bytes + data_begin + begin;
     return SNARM_OK;
 }
 
@@ -144,7 +150,7 @@ static snarm_status check_cover(const sn_safetensors *file, size_t data_begin) {
     for (size_t i = 0; i < file->count; i++)
         order[i] = &file->tensors[i];
     qsort(order, file->count, sizeof *order, by_data);
-    const unsigned char *end = file->map + data_begin;
+    const unsigned char *end = file->bytes + data_begin;
     snarm_status status = SNARM_OK;
     for (size_t i = 0; i < file->count && status == SNARM_OK; i++) {
         const unsigned char *begin = order[i]->data;
@@ -157,21 +163,22 @@ static snarm_status check_cover(const sn_safetensors *file, size_t data_begin) {
         end = begin + order[i]->bytes;
     }
     sn_free(order);
-    if (status == SNARM_OK && end != file->map + file->map_bytes)
+    if (status == SNARM_OK && end != file->bytes + file->size)
         status = sn_error(SNARM_ERROR_FORMAT, "%s: %td bytes at its end belong to no tensor", file->path,
-                          file->map + file->map_bytes - end);
+                          file->bytes + file->size - end);
     return status;
 }
 
 static snarm_status read_header(sn_safetensors *file) {
+    SN_TRY(check_size(file));
     uint64_t length = 0;
     for (int i = 7; i >= 0; i--)
-        length = length << 8 | file->map[i];
-    if (length > HEADER_MAX || length > file->map_bytes - 8)
+        length = length << 8 | file->bytes[i];
+    if (length > HEADER_MAX || length > file->size - 8)
         return sn_error(SNARM_ERROR_FORMAT, "%s: header length %llu is beyond the file's %zu bytes (or the limit of %d): cut, or not a safetensors file",
-                        file->path, (unsigned long long)length, file->map_bytes, HEADER_MAX);
+                        file->path, (unsigned long long)length, file->size, HEADER_MAX);
     json_error_t problem;
-    file->header = json_loadb((const char *)file->map + 8, (size_t)length, JSON_REJECT_DUPLICATES, &problem);
+    file->header = json_loadb((const char *)file->bytes + 8, (size_t)length, JSON_REJECT_DUPLICATES, &problem);
     if (!json_is_object(file->header))
         return sn_error(SNARM_ERROR_FORMAT, "%s: header is not a JSON object: %s", file->path,
                         file->header == NULL ? problem.text : "another kind of value");
@@ -194,12 +201,14 @@ static snarm_status read_header(sn_safetensors *file) {
     return check_cover(file, data_begin);
 }
 
-snarm_status sn_safetensors_open(sn_safetensors **out, const char *path) {
+/* bytes: NULL for a file that is to be mapped. */
+static snarm_status open_any(sn_safetensors **out, const char *name, const void *bytes, size_t size) {
     *out = NULL;
     sn_safetensors *file;
     SN_TRY(sn_alloc_zeroed(&file, 1, sizeof *file, "safetensors file"));
-    snarm_status status = sn_copy_string(&file->path, path);
-    if (status == SNARM_OK)
+    file->bytes = bytes, file->size = size;
+    snarm_status status = sn_copy_string(&file->path, name);
+    if (status == SNARM_OK && bytes == NULL)
         status = map_file(file);
     if (status == SNARM_OK)
         status = read_header(file);
@@ -211,15 +220,31 @@ snarm_status sn_safetensors_open(sn_safetensors **out, const char *path) {
     return SNARM_OK;
 }
 
+snarm_status sn_safetensors_open(sn_safetensors **out, const char *path) {
+    return open_any(out, path, NULL, 0);
+}
+
+snarm_status sn_safetensors_open_memory(sn_safetensors **out, const char *name, const void *bytes, size_t size) {
+    return open_any(out, name, bytes, size);
+}
+
 void sn_safetensors_close(sn_safetensors *file) {
     if (file == NULL)
         return;
-    if (file->map != NULL)
-        munmap(file->map, file->map_bytes);
+    if (file->mapped)
+        munmap((void *)(uintptr_t)file->bytes, file->size);
     json_decref(file->header);
     sn_free(file->tensors);
     sn_free(file->path);
     sn_free(file);
+}
+
+snarm_status sn_safetensors_hash(const sn_safetensors *file, char text[SN_HASH_TEXT]) {
+    /* Read and not taken from the mapping, of which every page would then count as the process's memory. */
+    if (file->mapped)
+        return sn_hash_file(file->path, text);
+    sn_hash_memory(file->bytes, file->size, text);
+    return SNARM_OK;
 }
 
 const char *sn_safetensors_path(const sn_safetensors *file) {
@@ -282,8 +307,10 @@ snarm_status sn_safetensors_require(const sn_safetensors *file, const char *name
 }
 
 /* Lets go of the whole pages of a tensor that has been copied: they would count as the process's memory for as long as the file is
- * open, and are read again should they be asked for. */
-static void let_go(const sn_tensor *tensor) {
+ * open, and are read again should they be asked for. What the caller has in memory may not be a file's: its pages would be lost. */
+static void let_go(const sn_safetensors *file, const sn_tensor *tensor) {
+    if (!file->mapped)
+        return;
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)tensor->data, end = begin + tensor->bytes;
     const uintptr_t first = (begin + page - 1) / page * page, last = end / page * page;
     if (first < last)
@@ -319,7 +346,7 @@ static snarm_status convert(const sn_safetensors *file, const sn_tensor *tensor,
 
 snarm_status sn_tensor_to_f32(const sn_safetensors *file, const sn_tensor *tensor, float *dst) {
     SN_TRY(convert(file, tensor, dst));
-    let_go(tensor);
+    let_go(file, tensor);
     return SNARM_OK;
 }
 

@@ -601,11 +601,15 @@ class backbone : public detail::owner<backbone_view, snarm_backbone, snarm_backb
     backbone() noexcept = default;
     explicit backbone(snarm_backbone *owned) noexcept : owner(backbone_view(owned)) {
     }
-    static backbone create(const std::string &path,
+    /*   path  a weights file; without it: the built-in network */
+    static backbone create(const std::string &path = SNARM_BUILTIN_BACKBONE,
                            const snarm_backbone_options &options = defaults<snarm_backbone_options>()) {
         snarm_backbone *handle = nullptr;
         check(snarm_backbone_create(&handle, path.c_str(), &options));
         return backbone(handle);
+    }
+    static backbone create(const snarm_backbone_options &options) {
+        return create(SNARM_BUILTIN_BACKBONE, options);
     }
 };
 
@@ -1094,6 +1098,7 @@ class detector : public detail::owner<detail::view<snarm_detector>, snarm_detect
         check(snarm_detector_load(&handle, path.c_str(), &options));
         return detector(handle);
     }
+    /*   backbone  a weights file; without it, below: the built-in network */
     static detector fit(const std::string &backbone, const image_source &source,
                         const snarm_fit_options &options = defaults<snarm_fit_options>(),
                         const fit_callbacks &callbacks = {}) {
@@ -1114,6 +1119,16 @@ class detector : public detail::owner<detail::view<snarm_detector>, snarm_detect
         return fit(options, callbacks, thrown, [&](snarm_detector **out, const snarm_fit_options *own) {
             return snarm_detector_fit_files(out, backbone.c_str(), names.data(), names.size(), own);
         });
+    }
+    static detector fit(const image_source &source,
+                        const snarm_fit_options &options = defaults<snarm_fit_options>(),
+                        const fit_callbacks &callbacks = {}) {
+        return fit(SNARM_BUILTIN_BACKBONE, source, options, callbacks);
+    }
+    static detector fit_files(const std::vector<std::string> &paths,
+                              const snarm_fit_options &options = defaults<snarm_fit_options>(),
+                              const fit_callbacks &callbacks = {}) {
+        return fit_files(SNARM_BUILTIN_BACKBONE, paths, options, callbacks);
     }
     void save(const std::string &path) const {
         check(snarm_detector_save(get(), path.c_str()));

@@ -1,6 +1,6 @@
 """snarm: finds defects no one has seen before. Python bindings of libsnarm.
 
-    detector = snarm.Detector.fit("parts/good", "resnet18.safetensors")
+    detector = snarm.Detector.fit("parts/good")
     result = detector.inspect("part.png")
     print(result.verdict, result.score, result.x, result.y)
     detector.save("part.snarm")
@@ -13,7 +13,7 @@ of Python's global lock. docs/python.md is the guide.
 from . import images, maps, metrics
 from ._callbacks import Progress
 from ._constants import VERSION as _VERSION
-from ._constants import Layout, PixelFormat, Precision, Search, Split, Status
+from ._constants import BUILTIN_BACKBONE, Layout, PixelFormat, Precision, Search, Split, Status
 from .backbone import Backbone, BackboneInfo
 from .bank import Bank, BankSearch, select_coreset
 from .dataset import Dataset, Sample, list_images, load_mask, load_mask_full
@@ -46,6 +46,7 @@ from .train import TrainOptions, TrainProgress, TrainReport, TrainSample, train_
 __version__ = ".".join(map(str, _VERSION))
 
 __all__ = [
+    "BUILTIN_BACKBONE",
     "ArgumentError",
     "Backbone",
     "BackboneInfo",

@@ -116,6 +116,7 @@ class snarm_backbone_info(Structure):
         ("std", c_float * 3),
         ("precision", c_int32),
         ("precision_note", c_char_p),
+        ("name", c_char_p),
     ]
 
 

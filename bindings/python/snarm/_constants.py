@@ -11,6 +11,9 @@ LAYERS_MAX = 64
 NEIGHBOURS_MAX = 64
 TRAIN_BATCH_MAX = 64
 
+# SNARM_BUILTIN_BACKBONE: stands for the built-in network where a backbone's path is taken.
+BUILTIN_BACKBONE = "builtin"
+
 
 class Status(IntEnum):
     """What a C function returned (snarm_status)."""

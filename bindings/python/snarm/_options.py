@@ -53,6 +53,11 @@ def path_bytes(value: Any, name: str) -> bytes:
     return _no_zero(name_bytes, name)
 
 
+def weights_bytes(value: Any, name: str) -> bytes | None:
+    """A backbone's file, or None for the built-in network."""
+    return None if value is None else path_bytes(value, name)
+
+
 def string_bytes(value: Any, name: str) -> bytes:
     if not isinstance(value, str):
         raise TypeError(f"{name}: {type(value).__name__}, expected str")

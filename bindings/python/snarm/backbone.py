@@ -13,7 +13,7 @@ from ._arrays import FloatArray, floats, pointer
 from ._constants import Precision
 from ._handles import Handle, Owner
 from ._library import lib
-from ._options import Path, choice, options, path_bytes, plain, precision_of, sized
+from ._options import Path, choice, options, plain, precision_of, sized, weights_bytes
 from .errors import check
 from .images import Preprocess
 
@@ -33,6 +33,7 @@ class BackboneInfo:
     groups, neighbourhood, threads: see ``Backbone``.
     mean, std: of the input, red green blue, for samples in 0..1.
     precision: "f32" or "bf16": what it is run in; precision_note: why it is not what was asked for, else "".
+    name: what the weights file calls its network, "snarm-18" the built-in one; "" if it does not say.
     """
 
     architecture: str
@@ -52,6 +53,7 @@ class BackboneInfo:
     std: tuple[float, float, float]
     precision: str
     precision_note: str
+    name: str
 
     @classmethod
     def _of(cls, structure: abi.snarm_backbone_info) -> BackboneInfo:
@@ -69,14 +71,14 @@ class BackboneInfo:
 
 
 class Backbone(Handle):
-    """A frozen network, opened from a safetensors file of published weights and prepared for one input size.
+    """A frozen network, the built-in one or one of a safetensors file of published weights, prepared for one input size.
 
     Any number of threads may use one at the same time.
     """
 
     def __init__(
         self,
-        path: Path,
+        path: Path | None = None,
         *,
         width: int | None = None,
         height: int | None = None,
@@ -89,7 +91,8 @@ class Backbone(Handle):
     ) -> None:
         """Opens the weights, infers the architecture and checks every tensor it will use. The file is not needed afterwards.
 
-        path: DINOv2, plain ViT, ResNet or WideResNet weights (docs/backbones.md).
+        path: DINOv2, plain ViT, ResNet or WideResNet weights (docs/backbones.md); None, or BUILTIN_BACKBONE ("builtin"): the built-in
+            network, ``UnsupportedError`` where the library was built without it. A file of that name is written "./builtin".
         width, height: pixels of the input; default 392 rounded to the nearest multiple of the patch (ViT) or of 8 (CNN); 32..4,096.
         layers: which outputs are used; default a ViT's blocks 1..8 of 12 or 2..17 of 24, a CNN's stages 2 and 3.
         groups: a ViT's layers are averaged in so many groups; default 2.
@@ -110,7 +113,7 @@ class Backbone(Handle):
             precision=choice(Precision, precision, "precision"),
         )
         out = c_void_p()
-        check(lib.snarm_backbone_create(byref(out), path_bytes(path, "path"), byref(choices)))
+        check(lib.snarm_backbone_create(byref(out), weights_bytes(path, "path"), byref(choices)))
         self._owner = Owner(out.value, lib.snarm_backbone_destroy)
 
     @property

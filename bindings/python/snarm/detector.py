@@ -16,7 +16,7 @@ from ._callbacks import Call, Progress
 from ._constants import Precision, Search
 from ._handles import Handle
 from ._library import lib
-from ._options import Path, choice, integer, options, path_bytes, plain, sized
+from ._options import Path, choice, integer, options, path_bytes, plain, sized, weights_bytes
 from .backbone import Backbone, BackboneInfo
 from .bank import Bank
 from .dataset import list_images
@@ -93,13 +93,13 @@ class Detector(Handle):
     """
 
     def __init__(self) -> None:
-        raise TypeError("a Detector is made by Detector.fit(pictures, backbone) or Detector.load(path)")
+        raise TypeError("a Detector is made by Detector.fit(pictures) or Detector.load(path)")
 
     @classmethod
     def fit(
         cls,
         images: Pictures,
-        backbone: Path,
+        backbone: Path | None = None,
         *,
         width: int | None = None,
         height: int | None = None,
@@ -132,7 +132,7 @@ class Detector(Handle):
         """Learns from good pictures of one or more products. A picture that cannot be read ends the fit.
 
         images: see ``Pictures``; of any size, not all the same.
-        backbone: a weights file (docs/backbones.md).
+        backbone: a weights file (docs/backbones.md); None: the built-in network, as of ``Backbone``.
         width, height: the network's input, pixels; default 392 (ViT) or 224 (CNN); one given alone is used for both.
         resize_width, resize_height: pictures are resized to this, then cropped to width x height; default these: nothing is cut off.
         layers, groups, channels, neighbourhood: as of ``Backbone``; channels defaults to 512 (ViT, or with scorer_path) or -1 (CNN).
@@ -186,7 +186,7 @@ class Detector(Handle):
                 depth_weight=depth_weight,
                 precision=choice(Precision, precision, "precision"),
             )
-            weights = path_bytes(backbone, "backbone")
+            weights = weights_bytes(backbone, "backbone")
             paths = _paths(images, "images")
             if paths is not None:
                 names = (c_char_p * len(paths))(*(path_bytes(path, "images") for path in paths))

@@ -25,6 +25,7 @@ class Headers:
     def _read(self, text, header):
         text = re.sub(r"/\*.*?\*/", " ", text, flags=re.S)
         self.defines.update(re.findall(r"^#define (SNARM_VERSION_\w+) (\d+)$", text, re.M))
+        self.defines.update(re.findall(r'^#define (SNARM_\w+) "(.*)"$', text, re.M))
         text = re.sub(r"^#.*(?:\\\n.*)*$", "", text, flags=re.M).replace('extern "C" {', "")
         text = re.sub(r"static inline [^{;]*\{.*?\n\}", "", text, flags=re.S)
         while True:

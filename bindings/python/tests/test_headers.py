@@ -110,6 +110,9 @@ def differences(headers, sizes):
     version = tuple(int(headers.defines[f"SNARM_VERSION_{part}"]) for part in ("MAJOR", "MINOR", "PATCH"))
     if version != _constants.VERSION:
         found.append(f"version {version} in C, {_constants.VERSION} here")
+    for name, value in headers.defines.items():
+        if not name.startswith("SNARM_VERSION_") and getattr(_constants, name[len("SNARM_") :], None) != value:
+            found.append(f"{name}: {value!r} in C")
     return found
 
 
@@ -136,6 +139,7 @@ CHANGES = [
     ("status.h", "uint64_t done, uint64_t total", "uint64_t done, int32_t total", "snarm_progress_fn: a callback"),
     ("image.h", "SNARM_RGBA8 = 4", "SNARM_RGBA8 = 5", "enum snarm_pixel_format"),
     ("backbone.h", "SNARM_LAYERS_MAX = 64", "SNARM_LAYERS_MAX = 65", "enum : "),
+    ("backbone.h", '_BACKBONE "builtin"', '_BACKBONE "inside"', "SNARM_BUILTIN_BACKBONE: 'inside' in C"),
     ("status.h", "#define SNARM_VERSION_PATCH ", "#define SNARM_VERSION_PATCH 99\n#define SNARM_PATCH_BEFORE ", "version ("),
 ]
 
