@@ -89,7 +89,60 @@ START_TEST(round_trip) {
         put(cut, bytes, length);
         ck_assert_int_ne(sn_safetensors_open(&file, cut), SNARM_OK);
         ck_assert_ptr_null(file);
+        /* In memory of just that size, where a sanitizer sees a read too far. */
+        unsigned char *part = malloc(length > 0 ? length : 1);
+        memcpy(part, bytes, length);
+        ck_fails(sn_safetensors_open_memory(&file, "the cut one", part, length), SNARM_ERROR_FORMAT, "the cut one: ");
+        ck_assert_ptr_null(file);
+        free(part);
     }
+}
+END_TEST
+
+/* The same as from a file, and the memory is left as it is: it may be of no file that could be read again. */
+START_TEST(files_in_memory) {
+    enum { COUNT = 65536 };
+    const char *path = scratch_file("large");
+    float *values = malloc(COUNT * sizeof *values), *read = malloc(COUNT * sizeof *read);
+    for (int i = 0; i < COUNT; i++)
+        values[i] = (float)i / 7;
+    sn_writer *writer;
+    ck_ok(sn_writer_create(&writer, path));
+    ck_ok(sn_writer_metadata(writer, "name", "large"));
+    ck_ok(sn_writer_tensor(writer, "values", SN_F32, 1, (int64_t[]){COUNT}, values));
+    ck_ok(sn_writer_finish(writer));
+    sn_writer_destroy(writer);
+    const size_t room = COUNT * sizeof *values + 4096;
+    unsigned char *bytes = malloc(room), *copy = malloc(room);
+    FILE *whole = fopen(path, "rb");
+    const size_t size = fread(bytes, 1, room, whole);
+    fclose(whole);
+    memcpy(copy, bytes, size);
+    for (int round = 0; round < 2; round++) {
+        sn_safetensors *file;
+        ck_ok(sn_safetensors_open_memory(&file, "in memory", bytes, size));
+        ck_assert_str_eq(sn_safetensors_path(file), "in memory");
+        ck_assert_str_eq(sn_safetensors_metadata(file, "name"), "large");
+        const sn_tensor *tensor = sn_safetensors_find(file, "values");
+        ck_assert((const unsigned char *)tensor->data > bytes && (const unsigned char *)tensor->data < bytes + size);
+        ck_ok(sn_tensor_to_f32(file, tensor, read));
+        ck_assert_int_eq(memcmp(read, values, COUNT * sizeof *values), 0);
+        char hash[SN_HASH_TEXT], expected[SN_HASH_TEXT];
+        ck_ok(sn_safetensors_hash(file, hash));
+        ck_ok(sn_hash_file(path, expected));
+        ck_assert_str_eq(hash, expected);
+        ck_fails(sn_safetensors_require(file, "nothing", 0, NULL, &tensor), SNARM_ERROR_FORMAT, "in memory: tensor nothing is missing");
+        sn_safetensors_close(file);
+        ck_assert_int_eq(memcmp(bytes, copy, size), 0);
+    }
+    sn_safetensors *mapped;
+    char hash[SN_HASH_TEXT], expected[SN_HASH_TEXT];
+    ck_ok(sn_safetensors_open(&mapped, path));
+    ck_ok(sn_safetensors_hash(mapped, hash));
+    ck_ok(sn_hash_file(path, expected));
+    ck_assert_str_eq(hash, expected);
+    sn_safetensors_close(mapped);
+    free(values), free(read), free(bytes), free(copy);
 }
 END_TEST
 
@@ -186,6 +239,7 @@ int main(void) {
     TCase *cases = tcase_create("io");
     tcase_set_timeout(cases, 60);
     tcase_add_test(cases, round_trip);
+    tcase_add_test(cases, files_in_memory);
     tcase_add_test(cases, wrong_files);
     tcase_add_test(cases, random_damage);
     tcase_add_test(cases, halves);
