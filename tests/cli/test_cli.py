@@ -148,7 +148,6 @@ class Usage(CommandCase):
 
     def test_options_of_fit_that_do_not_fit(self):
         base = ["fit", "--images", Shared.good, "--out", self.path("m.snarm")]
-        self.assert_fails(2, ["--backbone", "safetensors", "resnet18"], *base)
         base += ["--backbone", Shared.weights]
         self.assert_fails(2, ["--textures", "nothing is trained"], *base, "--steps", "0", "--textures", Shared.good)
         self.assert_fails(2, ["--checkpoint", "nothing is trained"], *base, "--steps", "0", "--checkpoint", "c")

@@ -5,12 +5,19 @@
 #include <snarm/snarm.hpp>
 
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 
 extern int failures;
 extern std::string folder;  /* a scratch folder of the test's own */
 extern std::string weights; /* a network of random weights */
 extern std::string washers; /* a painted category: train/good, test/good, test/DEFECT, ground_truth */
+
+/* Whether the library was built with its network. */
+inline bool has_builtin_network() {
+    const char *said = std::getenv("SNARM_BUILTIN_NETWORK");
+    return said == nullptr || std::string(said) != "0";
+}
 
 inline std::string scratch(const char *name) {
     return folder + "/" + name;

@@ -318,11 +318,29 @@ void depths(const std::vector<std::string> &good) {
     CHECK(again.points().size() == static_cast<std::size_t>(SIDE * SIDE * 3) && again.get().points == points);
 }
 
+/* A fit without a weights file, from pictures and from files. */
+void without_a_file(const std::vector<std::string> &good) {
+    const snarm::image_source source{good.size(), [&](std::size_t i) { return snarm::image::load(good[i]); }};
+    if (!has_builtin_network()) {
+        CHECK_ERROR(SNARM_ERROR_UNSUPPORTED, "builtin_network", snarm::detector::fit(source));
+        CHECK_ERROR(SNARM_ERROR_UNSUPPORTED, "builtin_network", snarm::detector::fit_files(good));
+        return;
+    }
+    const snarm::detector from_pictures = snarm::detector::fit(source, fit_options());
+    const snarm::detector from_files = snarm::detector::fit_files(good, fit_options());
+    const snarm::detector named = snarm::detector::fit_files(SNARM_BUILTIN_BACKBONE, good, fit_options());
+    for (const snarm::detector *detector : {&from_pictures, &from_files, &named}) {
+        CHECK(detector->info().threshold == from_files.info().threshold && detector->info().threshold > 0);
+        CHECK(std::string(detector->info().backbone->name) == snarm::backbone::create().info().name);
+    }
+}
+
 } // namespace
 
 void test_detector() {
     const std::vector<std::string> good = snarm::image_list::list(washers + "/train/good").paths();
     callbacks(good);
+    without_a_file(good);
     const snarm::detector detector = snarm::detector::fit_files(weights, good, fit_options());
     CHECK(detector.scores().size() == good.size() && detector.training().steps == 0);
     sources(good, detector);

@@ -32,6 +32,28 @@ void backbones() {
     CHECK_ERROR(SNARM_ERROR_IO, "nothing.safetensors", snarm::backbone::create("nothing.safetensors"));
 }
 
+/* Without a path, and by its name: the same network; where the build left it out, an error that says so. */
+void builtin_network() {
+    auto options = snarm::defaults<snarm_backbone_options>();
+    options.width = options.height = 64;
+    if (!has_builtin_network()) {
+        CHECK_ERROR(SNARM_ERROR_UNSUPPORTED, "builtin_network", snarm::backbone::create());
+        CHECK_ERROR(SNARM_ERROR_UNSUPPORTED, "builtin_network", snarm::backbone::create(options));
+        return;
+    }
+    const snarm::backbone plain = snarm::backbone::create(options);
+    const snarm::backbone named = snarm::backbone::create(SNARM_BUILTIN_BACKBONE, options);
+    const snarm_backbone_info info = plain.info();
+    CHECK(std::string(info.name) != "" && std::string(info.licence) != "" && info.width == 64);
+    CHECK(std::string(info.hash) == named.info().hash);
+    CHECK(snarm::backbone::create().info().width == 392);
+    const std::vector<float> planes(3 * 64 * 64, 0.5F);
+    std::vector<float> features(static_cast<std::size_t>(64 * info.channels), -1.0F), same(features);
+    plain.features(planes, features);
+    named.features(planes, same);
+    CHECK(features == same && std::count(features.begin(), features.end(), -1.0F) == 0);
+}
+
 void banks() {
     const std::vector<float> vectors = ramp(40, 4);
     std::vector<std::int32_t> images(40);
@@ -134,6 +156,7 @@ void coresets() {
 
 void test_parts() {
     backbones();
+    builtin_network();
     banks();
     precisions();
     coresets();
