@@ -7,7 +7,7 @@
  * says how unusual it is (snarm_bank_search).
  *
  *     cc build_bank.c -o build_bank $(pkg-config --cflags --libs snarm)
- *     ./build_bank resnet18.safetensors parts/good part.bank 2000
+ *     ./build_bank builtin parts/good part.bank 2000     # builtin, or a file of a network's weights
  *
  * Prints each good picture's largest distance to the bank vectors of the others, and writes the bank. */
 #include <snarm/snarm.h>

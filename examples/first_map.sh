@@ -1,19 +1,20 @@
 #!/bin/sh
 # From a fresh checkout to a first anomaly map: installs what the build needs, builds, learns good parts,
-# inspects others and writes heat maps.
+# inspects others, measures how well that went, and writes heat maps.
 #
 #     sh examples/first_map.sh [--backbone FILE] [--no-install] [GOOD_FOLDER [PATH...]]
 #
 # Without folders, parts painted by examples/make_parts are used. With GOOD_FOLDER, its pictures are learnt and
-# those of the other paths inspected (of GOOD_FOLDER itself if there are none).
+# those of the other paths inspected (of GOOD_FOLDER itself if there are none). --backbone names a published
+# network's weights (docs/backbones.md); without it the library's own network is used.
 set -eu
 
 usage() {
-    sed -n 's/^# \{0,1\}//; 2,8p' "$0"
+    sed -n 's/^# \{0,1\}//; 2,9p' "$0"
     exit "$1"
 }
 
-backbone=""
+backbone=builtin
 install=yes
 while [ $# -gt 0 ]; do
     case $1 in
@@ -41,15 +42,7 @@ absolute() {
     esac
 }
 
-if [ -z "$backbone" ]; then
-    backbone=$root/../shared/weights/resnet18_to_layer3.safetensors
-    if [ ! -f "$backbone" ]; then
-        echo "No network's weights at hand. Download some, for instance the file model.safetensors of" >&2
-        echo "https://huggingface.co/timm/resnet18.tv_in1k (47 MB), and name it:" >&2
-        echo "  sh $0 --backbone model.safetensors" >&2
-        exit 2
-    fi
-else
+if [ "$backbone" != builtin ]; then
     backbone=$(absolute "$backbone")
     if [ ! -f "$backbone" ]; then
         echo "$backbone: no such file" >&2
@@ -103,7 +96,7 @@ for product in washer fabric board; do
         >"$work/$product.txt"
     # eval reads a folder of categories; the models are one a product.
     "$snarm" eval --model "$work/$product.snarm" --dataset "$work/parts" --category "$product" \
-        >"$work/$product.table.txt"
+        --report "$work/$product.html" >"$work/$product.table.txt"
 done
 
 echo
@@ -114,7 +107,9 @@ done
 echo
 echo "(AUROC 1: every defective part scores above every good one; px: of the map's pixels. alarms: good parts"
 echo "called anomalous; found: defective ones. Both are counted at the threshold that fit chose.)"
+echo
 echo "parts      $work/parts"
+echo "heat maps  $work/heatmaps"
+echo "reports    $work/washer.html ...   (every picture, in a browser)"
 echo "verdicts   $work/washer.txt ..."
 echo "models     $work/washer.snarm ..."
-echo "heat maps  $work/heatmaps"

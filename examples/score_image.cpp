@@ -4,7 +4,7 @@
 // as in score_image.c. Maps are any container of floats; their size is checked before the call.
 //
 //     c++ -std=c++17 score_image.cpp -o score_image $(pkg-config --cflags --libs snarm)
-//     snarm fit --images parts/good --backbone resnet18.safetensors --out part.snarm
+//     snarm fit --images parts/good --out part.snarm
 //     ./score_image part.snarm parts/today/0001.png heat.png
 //
 // Exit code: 0 the part is normal, 1 it is anomalous, 3 something could not be read or written.

@@ -1,10 +1,11 @@
 """Scores one picture of a part, and draws where it is anomalous.
 
     python3 examples/score_image.py --model part.snarm picture.png --heatmap heat.png
-    python3 examples/score_image.py --good parts/good --backbone resnet18.safetensors --model part.snarm picture.png
+    python3 examples/score_image.py --good parts/good --model part.snarm picture.png
 
-With --good the model is first learnt from that folder of pictures of good parts, and written to --model. Needs the snarm package
-(docs/python.md). Exit code: 0 the part is normal, 1 it is anomalous, 2 the command line is wrong, 3 a file is.
+With --good the model is first learnt from that folder of pictures of good parts, and written to --model; with --backbone on another
+network than the built-in one. Needs the snarm package (docs/python.md). Exit code: 0 the part is normal, 1 it is anomalous, 2 the
+command line is wrong, 3 a file is.
 """
 
 import argparse
@@ -18,13 +19,13 @@ def parse():
     parser.add_argument("picture", help="a PNG, JPEG or BMP file")
     parser.add_argument("--model", required=True, help="the .snarm file to use, or to write with --good")
     parser.add_argument("--good", metavar="FOLDER", help="learn from these pictures of good parts")
-    parser.add_argument("--backbone", metavar="FILE", help="the network's weights, with --good")
+    parser.add_argument("--backbone", metavar="FILE", help="a network's weights, with --good; default the built-in network")
     parser.add_argument("--size", type=int, help="pixels of the network's input, with --good; default 392 (ViT), 224 (CNN)")
     parser.add_argument("--steps", type=int, default=0, help="training steps of a scorer, with --good; default 0: none")
     parser.add_argument("--heatmap", metavar="FILE", help="write the picture with its heat map as a PNG file")
     arguments = parser.parse_args()
-    if bool(arguments.good) != bool(arguments.backbone):
-        parser.error("--good and --backbone go together")
+    if arguments.backbone and not arguments.good:
+        parser.error("--backbone is of no use without --good")
     return arguments
 
 

@@ -6,8 +6,10 @@
  * with the one of distances on pictures held out.
  *
  *     cc train.c -o train $(pkg-config --cflags --libs snarm)
- *     ./train resnet18.safetensors parts/good part.snarm          # minutes
- *     ./train resnet18.safetensors parts/good part.snarm 200 96   # 200 steps on 96 samples, to try it
+ *     ./train builtin parts/good part.snarm          # minutes
+ *     ./train builtin parts/good part.snarm 200 96   # 200 steps on 96 samples, to try it
+ *
+ * builtin is the library's own network; a file of a network's weights may stand in its place.
  *
  * Then score_image, evaluate_folder and camera_loop take part.snarm. */
 #include <snarm/snarm.h>
