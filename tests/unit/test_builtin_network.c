@@ -37,21 +37,27 @@ static snarm_status fit(snarm_detector **out, const char *backbone, int32_t prec
     return snarm_detector_fit(out, backbone, &source, &options);
 }
 
+static snarm_backbone *open_network(const char *path, int32_t precision) {
+    snarm_backbone_options options;
+    snarm_backbone_options_init(&options);
+    options.width = options.height = SIDE;
+    options.precision = precision;
+    snarm_backbone *backbone;
+    ck_ok(snarm_backbone_create(&backbone, path, &options));
+    return backbone;
+}
+
 /* A path is a file, even one of that name; only the word alone is the network. */
 START_TEST(files_named_so) {
     const char *path = scratch_file("builtin");
     write_resnet(path, &(resnet_shape){true, 16, 16, {1, 1, 1, 0}}, &(file_changes){.metadata = {{"name", "of a file"}}});
-    snarm_backbone_options options;
-    snarm_backbone_options_init(&options);
-    options.width = options.height = SIDE;
-    snarm_backbone *backbone;
-    ck_ok(snarm_backbone_create(&backbone, path, &options));
+    snarm_backbone *backbone = open_network(path, SNARM_PRECISION_AUTO);
     snarm_backbone_info info = {.struct_size = sizeof info};
     ck_ok(snarm_backbone_get_info(backbone, &info));
     ck_assert_str_eq(info.name, "of a file");
     snarm_backbone_destroy(backbone);
     write_resnet(path, &(resnet_shape){true, 16, 16, {1, 1, 1, 0}}, &(file_changes){0});
-    ck_ok(snarm_backbone_create(&backbone, path, &options));
+    backbone = open_network(path, SNARM_PRECISION_AUTO);
     ck_ok(snarm_backbone_get_info(backbone, &info));
     ck_assert_str_eq(info.name, "");
     snarm_backbone_destroy(backbone);
@@ -68,16 +74,6 @@ static const char *file_path(void) {
     const char *path = getenv("SNARM_BUILTIN_FILE");
     ck_assert_msg(path != NULL, "SNARM_BUILTIN_FILE is not set");
     return path;
-}
-
-static snarm_backbone *open_network(const char *path, int32_t precision) {
-    snarm_backbone_options options;
-    snarm_backbone_options_init(&options);
-    options.width = options.height = SIDE;
-    options.precision = precision;
-    snarm_backbone *backbone;
-    ck_ok(snarm_backbone_create(&backbone, path, &options));
-    return backbone;
 }
 
 START_TEST(what_it_is) {

@@ -60,7 +60,7 @@ def normalise(batch, mean, deviation):
 class Teachers:
     """Targets of a batch by name, each (n, channels, h, w), standardised channel by channel."""
 
-    STRIDES = {"stage2": 8, "stage3": 16, "vit_early": 16, "vit_late": 16}
+    OUTPUTS = {"stage2": 0, "stage3": 1, "vit_early": 1, "vit_late": 1}  # which of the student's has the target's stride
 
     def __init__(self, shared):
         sys.path.insert(0, os.path.join(shared, "tools"))
@@ -105,12 +105,12 @@ class Student(nn.Module):
         self.network = network.Network()
         self.heads = nn.ModuleDict()
         for name, count in channels.items():
-            self.heads[name] = nn.Conv2d(network.WIDTHS[1 if Teachers.STRIDES[name] == 8 else 2], count, 1)
+            self.heads[name] = nn.Conv2d(network.WIDTHS[1 + Teachers.OUTPUTS[name]], count, 1)
 
     def losses(self, batch, targets):
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            layer2, layer3 = self.network(normalise(batch, MEAN, DEVIATION).contiguous(memory_format=torch.channels_last))
-            guesses = {name: self.heads[name](layer2 if Teachers.STRIDES[name] == 8 else layer3) for name in targets}
+            outputs = self.network(normalise(batch, MEAN, DEVIATION).contiguous(memory_format=torch.channels_last))
+            guesses = {name: self.heads[name](outputs[Teachers.OUTPUTS[name]]) for name in targets}
         return {name: F.mse_loss(guesses[name].float(), target) for name, target in targets.items()}
 
 
@@ -196,9 +196,9 @@ def main():
     textures, textures_held = pictures.load(os.path.join(arguments.shared, "data", "textures"), 20)
     held = torch.cat([natural_held, textures_held])
     training = Training(arguments, Teachers(arguments.shared), pictures.Batches((natural, textures), (0.55, 0.3), arguments.seed))
-    last = min(arguments.steps, arguments.stop_after or arguments.steps)
-    if arguments.export_only:
-        last = training.step
+    if arguments.export_only and training.step == 0:
+        raise SystemExit(f"{training.path}: no checkpoint to export")
+    last = training.step if arguments.export_only else min(arguments.steps, arguments.stop_after or arguments.steps)
     began, recent = time.time(), {}
     with open(os.path.join(arguments.work, "log.jsonl"), "a", encoding="utf-8") as log:
         while training.step < last:
@@ -211,6 +211,8 @@ def main():
                 log.flush()
                 print(json.dumps(line), flush=True)
                 training.save()
+    if training.step < arguments.steps and not arguments.export_only:
+        return  # half a training does not replace a whole one's file
     network.export(training.average.network, arguments.out, dict(METADATA, steps=str(training.step), seed=str(arguments.seed)))
     print(arguments.out, os.path.getsize(arguments.out), "bytes")
 
