@@ -1,10 +1,15 @@
 """A product to tune on, made of pictures of good parts alone: some to learn from, some good and some with painted defects to test.
 
-usage: painted.py GOOD OUT [--learn 0.55] [--good-share 0.15] [--seed 11]
+usage: painted.py GOOD OUT [--learn 0.55] [--good-share 0.15] [--apart] [--seed 11]
 
 GOOD is a folder of pictures of good parts; OUT receives train/good, test/good, test/KIND and ground_truth/KIND in MVTec's layout. --learn and
 --good-share are the shares of the pictures to learn from and to test as they are; the others get a defect each. The painters know nothing of the
 library's own synthetic defects, so that a scorer trained on those is tested on others. Needs numpy, scipy and Pillow.
+
+With --apart defects are painted on pictures that look unlike those to learn from: the pictures are put into groups by the built-in network's
+features, and whole groups are kept for painting. Sections of such pictures may come from another of them. This is how defective parts often are - of
+another batch, in other light - and it is much harder: good places of the painted pictures are as far from the bank as faint defects. Needs the
+package snarm, too.
 """
 import argparse
 import os
@@ -19,6 +24,7 @@ parser.add_argument("good")
 parser.add_argument("out")
 parser.add_argument("--learn", type=float, default=0.55)
 parser.add_argument("--good-share", type=float, default=0.15, dest="share")
+parser.add_argument("--apart", action="store_true")
 parser.add_argument("--seed", type=int, default=11)
 arguments = parser.parse_args()
 random = np.random.default_rng(arguments.seed)
@@ -74,7 +80,23 @@ def uneven_cloud(picture):
     return picture + soften(mask, 1, 5) * (grain + random.uniform(-25, 25)), mask
 
 
+def foreign_section(picture):
+    """Another picture beyond an edge, its tone brought near."""
+    mask = beyond(*picture.shape)
+    if random.random() < 0.4:
+        mask &= beyond(*picture.shape)
+    if not 0.04 < mask.mean() < 0.6:
+        return None
+    with Image.open(random.choice(to_paint)) as file:
+        other = np.array(file.convert("L").resize(picture.shape[::-1]), float)
+    other += (picture[mask].mean() - other.mean()) * random.uniform(0.5, 1)
+    soft = soften(mask, 0.5, 2) * random.uniform(0.3, 1)
+    return picture * (1 - soft) + other * soft, mask
+
+
 def uneven(picture):
+    if arguments.apart and random.random() < 0.5:
+        return foreign_section(picture)
     return uneven_section(picture) if random.random() < 0.5 else uneven_cloud(picture)
 
 
@@ -157,18 +179,53 @@ def paint(path):
     return kind
 
 
+def groups_of(paths):
+    """Which group of like pictures each belongs to: about one group for 20 pictures."""
+    from scipy.cluster import hierarchy
+
+    try:
+        import snarm
+    except ImportError as error:
+        sys.exit(f"--apart needs the package snarm (docs/python.md): {error}")
+    backbone = snarm.Backbone(width=224, height=224)
+    rows = []
+    for path in paths:
+        features = backbone.features(snarm.preprocess(path, backbone.info.preprocess))
+        rows.append(np.concatenate([features.mean(0), features.std(0)]))
+    rows = np.array(rows)
+    rows = (rows - rows.mean(0)) / (rows.std(0) + 1e-9)
+    left, sizes, _ = np.linalg.svd(rows, full_matrices=False)
+    return hierarchy.fcluster(hierarchy.linkage(left[:, :30] * sizes[:30], "average"), max(len(paths) // 20, 3), "maxclust")
+
+
+def share_out(paths):
+    """Pictures to learn from, good ones to test, those to paint on."""
+    learn, good = round(len(paths) * arguments.learn), round(len(paths) * arguments.share)
+    if not 0 < learn < learn + good < len(paths):
+        sys.exit("--learn and --good-share leave nothing to one of the three parts")
+    if not arguments.apart:
+        return paths[:learn], paths[learn : learn + good], paths[learn + good :]
+    groups, wanted, chosen = groups_of(paths), len(paths) - learn - good, []
+    for group in random.permutation(np.unique(groups)):
+        members = np.flatnonzero(groups == group)
+        if len(chosen) + len(members) <= wanted:
+            chosen.extend(members)
+    if not chosen:
+        sys.exit("every group of like pictures is larger than the share to paint on: no --apart")
+    rest = [path for i, path in enumerate(paths) if i not in set(chosen)]
+    return rest[good:], rest[:good], [paths[i] for i in chosen]
+
+
 paths = sorted(entry.path for entry in os.scandir(arguments.good) if entry.name.lower().endswith((".png", ".jpg", ".jpeg", ".bmp")))
 if len(paths) < 10:
     sys.exit(f"{arguments.good}: {len(paths)} pictures, expected at least 10")
 if os.path.exists(arguments.out):
     sys.exit(f"{arguments.out}: exists")
 random.shuffle(paths)
-learn, good = round(len(paths) * arguments.learn), round(len(paths) * arguments.share)
-if not 0 < learn < learn + good < len(paths):
-    sys.exit("--learn and --good-share leave nothing to one of the three parts")
-for folder, some in (("train/good", paths[:learn]), ("test/good", paths[learn : learn + good])):
+to_learn, to_test, to_paint = share_out(paths)
+for folder, some in (("train/good", to_learn), ("test/good", to_test)):
     os.makedirs(os.path.join(arguments.out, folder))
     for path in some:
         os.symlink(os.path.abspath(path), os.path.join(arguments.out, folder, os.path.basename(path)))
-kinds = [paint(path) for path in paths[learn + good :]]
-print(f"{arguments.out}: {learn} to learn, {good} good to test, and", ", ".join(f"{kinds.count(kind)} {kind}" for kind in PAINTERS))
+kinds = [paint(path) for path in to_paint]
+print(f"{arguments.out}: {len(to_learn)} to learn, {len(to_test)} good to test, and", ", ".join(f"{kinds.count(kind)} {kind}" for kind in PAINTERS))
