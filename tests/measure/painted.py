@@ -48,12 +48,18 @@ def beyond(height, width):
     return along * random.choice([-1, 1]) > 0
 
 
+def section(shape, corners, least, most):
+    """What lies beyond an edge, or with the chance corners beyond two; None where its share of the picture is not between least and most."""
+    mask = beyond(*shape)
+    if random.random() < corners:
+        mask &= beyond(*shape)
+    return mask if least < mask.mean() < most else None
+
+
 def uneven_section(picture):
     """Another brightness, sharpness or contrast beyond an edge, or in a corner."""
-    mask = beyond(*picture.shape)
-    if random.random() < 0.5:
-        mask &= beyond(*picture.shape)
-    if not 0.03 < mask.mean() < 0.7:
+    mask = section(picture.shape, 0.5, 0.03, 0.7)
+    if mask is None:
         return None
     kind = random.integers(3)
     if kind == 0:
@@ -82,13 +88,13 @@ def uneven_cloud(picture):
 
 def foreign_section(picture):
     """Another picture beyond an edge, its tone brought near."""
-    mask = beyond(*picture.shape)
-    if random.random() < 0.4:
-        mask &= beyond(*picture.shape)
-    if not 0.04 < mask.mean() < 0.6:
+    mask = section(picture.shape, 0.4, 0.04, 0.6)
+    if mask is None:
         return None
     with Image.open(random.choice(to_paint)) as file:
         other = np.array(file.convert("L").resize(picture.shape[::-1]), float)
+    if np.array_equal(other, picture):
+        return None  # its own section would be no defect
     other += (picture[mask].mean() - other.mean()) * random.uniform(0.5, 1)
     soft = soften(mask, 0.5, 2) * random.uniform(0.3, 1)
     return picture * (1 - soft) + other * soft, mask
@@ -207,13 +213,14 @@ def share_out(paths):
         return paths[:learn], paths[learn : learn + good], paths[learn + good :]
     groups, wanted, chosen = groups_of(paths), len(paths) - learn - good, []
     for group in random.permutation(np.unique(groups)):
-        members = np.flatnonzero(groups == group)
+        members = [path for path, own in zip(paths, groups) if own == group]
         if len(chosen) + len(members) <= wanted:
-            chosen.extend(members)
+            chosen += members
     if not chosen:
         sys.exit("every group of like pictures is larger than the share to paint on: no --apart")
-    rest = [path for i, path in enumerate(paths) if i not in set(chosen)]
-    return rest[good:], rest[:good], [paths[i] for i in chosen]
+    painted = set(chosen)
+    rest = [path for path in paths if path not in painted]
+    return rest[good:], rest[:good], chosen
 
 
 paths = sorted(entry.path for entry in os.scandir(arguments.good) if entry.name.lower().endswith((".png", ".jpg", ".jpeg", ".bmp")))
