@@ -91,6 +91,14 @@ SNARM_API snarm_status snarm_backbone_get_info(const snarm_backbone *backbone, s
  * Any number of threads may call it on one handle at the same time; results do not depend on that. */
 SNARM_API snarm_status snarm_backbone_features(const snarm_backbone *backbone, const float *planes, float *features);
 
+/* How much of each patch's neighbourhood mean is of the picture. Places outside count as zeros in that mean, so that features, and
+ * with them distances and residuals, are smaller at the borders: with a neighbourhood of 3 a border patch has 2/3 of a mean's
+ * places, a corner 4/9.
+ *   coverage  (grid_height * grid_width) floats, above 0, at most 1: that share, the mean of the layers; the caller's.
+ *             1 everywhere with a neighbourhood of 1. For snarm_scorer_options and snarm_train_options
+ * Any number of threads may call it. */
+SNARM_API snarm_status snarm_backbone_coverage(const snarm_backbone *backbone, float *coverage);
+
 #ifdef __cplusplus
 }
 #endif

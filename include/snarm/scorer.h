@@ -25,6 +25,8 @@ typedef struct snarm_scorer_options {
     int32_t threads;        /* default 0: snarm_default_threads(); 1..64 */
     int32_t reserved;       /* not read; programs made for 0.1.0 may have anything there */
     int32_t precision;      /* a snarm_precision; default 0: auto; 0..3 */
+    const float *coverage;  /* (N) floats of snarm_backbone_coverage, above 0, at most 1; copied. For the prior of a scorer that was
+                               trained with one (prior_border above 0); NULL, the default: 1 everywhere */
 } snarm_scorer_options;
 static inline void snarm_scorer_options_init(snarm_scorer_options *options) {
     snarm_options_clear(options, sizeof *options);
@@ -51,6 +53,7 @@ typedef struct snarm_scorer_info {
     int32_t precision;      /* SNARM_PRECISION_F32 or SNARM_PRECISION_BF16: that of the embedding, the convolutions, the mixers'
                                projections and the heads; the rest is f32 */
     const char *precision_note; /* as in snarm_backbone_info */
+    double prior_border;    /* see snarm_scorer_add_prior; 0: none */
 } snarm_scorer_info;
 SNARM_API snarm_status snarm_scorer_get_info(const snarm_scorer *scorer, snarm_scorer_info *info);
 
@@ -66,8 +69,9 @@ SNARM_API snarm_status snarm_scorer_navigator(const snarm_scorer *scorer, const 
 SNARM_API snarm_status snarm_scorer_logits(const snarm_scorer *scorer, const float *hybrid, const uint8_t *reference,
                                            float *logits);
 
-/* Adds to logits what the distance to the bank says by itself: prior_slope * ln(distance / prior_centre), within -8..8. A scorer
- * trained by this library has learnt what is to be added to that; of a published one it does nothing.
+/* Adds to logits what the distance to the bank says by itself: prior_slope * ln(distance / (coverage^prior_border * prior_centre)),
+ * within -8..8. A scorer trained by this library has learnt what is to be added to that; of a published one it does nothing.
+ * prior_border is 0.5 where the scorer was trained with a coverage: a mean over fewer places varies more, by that root.
  *   distances  (N) floats, 0 or more: the mean distance of each patch to its k nearest bank vectors
  *   logits     (maps, N) floats of snarm_scorer_logits */
 SNARM_API snarm_status snarm_scorer_add_prior(const snarm_scorer *scorer, const float *distances, float *logits);

@@ -62,6 +62,9 @@ typedef struct snarm_train_options {
                                  that is the same samples, bank and options. It stays at the end. NULL: none */
     snarm_train_progress_fn progress; /* NULL: none */
     void *progress_user;
+    const float *coverage;    /* of snarm_train_scorer: (N) floats, above 0, at most 1, as snarm_backbone_coverage gives them, for features
+                                 that are smaller at the borders; the scorer's options must then have the same. NULL, the default: 1
+                                 everywhere. A fit takes its backbone's */
 } snarm_train_options;
 static inline void snarm_train_options_init(snarm_train_options *options) {
     snarm_options_clear(options, sizeof *options);

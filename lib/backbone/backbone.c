@@ -269,6 +269,13 @@ snarm_status snarm_backbone_get_info(const snarm_backbone *backbone, snarm_backb
     return SNARM_OK;
 }
 
+snarm_status snarm_backbone_coverage(const snarm_backbone *backbone, float *coverage) {
+    if (backbone == NULL || coverage == NULL)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_backbone_coverage: %s is NULL", backbone == NULL ? "backbone" : "coverage");
+    sn_features_coverage(backbone->features, coverage);
+    return SNARM_OK;
+}
+
 static snarm_status run(const snarm_backbone *b, const float *planes, float *features, const sn_tap *tap) {
     int former = sn_threads_enter(b->info.threads);
     void *taken;

@@ -238,6 +238,46 @@ static void interpolate(void *context, size_t begin, size_t end, int thread) {
     }
 }
 
+/* The share of a square of that side around a position of an axis that lies on the axis. */
+static double share_inside(size_t position, size_t length, size_t side) {
+    const size_t reach = side / 2;
+    const size_t first = position < reach ? 0 : position - reach, last = position + reach < length ? position + reach : length - 1;
+    return (double)(last - first + 1) / (double)side;
+}
+
+static double share_along(size_t index, size_t out, size_t in, size_t side) {
+    size_t low, high;
+    float fraction;
+    place(index, out, in, &low, &high, &fraction);
+    const double a = share_inside(low, in, side), b = share_inside(high, in, side);
+    return a + (double)fraction * (b - a);
+}
+
+/* How many channels of the features a part makes: where both neighbours give a channel its share, a fraction of it. */
+static double channels_of(const part *p) {
+    double sum = 0;
+    for (size_t o = 0; o < p->out_count && !p->whole; o++)
+        for (size_t i = 0; i < p->bands[o].count; i++)
+            sum += (double)p->weights[p->bands[o].weights + i];
+    return p->whole ? (double)p->out_count : sum;
+}
+
+void sn_features_coverage(const sn_features *f, float *coverage) {
+    double channels[SNARM_LAYERS_MAX], all = 0;
+    for (size_t g = 0; g < f->part_count; g++)
+        all += channels[g] = channels_of(&f->parts[g]);
+    for (size_t row = 0; row < f->rows; row++)
+        for (size_t column = 0; column < f->columns; column++) {
+            double sum = 0;
+            for (size_t g = 0; g < f->part_count; g++) {
+                const sn_group *group = &f->parts[g].group;
+                sum += channels[g] * share_along(row, f->rows, group->height, f->neighbourhood) *
+                       share_along(column, f->columns, group->width, f->neighbourhood);
+            }
+            coverage[row * f->columns + column] = (float)(sum / all);
+        }
+}
+
 void sn_features_run(const sn_features *f, float *const *groups, float *memory, float *dst) {
     for (size_t g = 0; g < f->part_count; g++) {
         const part *p = &f->parts[g];

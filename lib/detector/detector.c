@@ -15,6 +15,7 @@ static snarm_status fit_scorer(snarm_detector *d, const char *where) {
         return sn_error(SNARM_ERROR_MISMATCH, "%s: the scorer takes features of %d channels, the backbone gives %d", where,
                         (int)info.channels, (int)d->channels);
     d->logit_maps = info.maps;
+    d->recipe.borders = info.prior_border != 0;
     if (d->recipe.residual_scale == 0) /* a fit's: the scorer knows what it was trained with */
         d->recipe.residual_scale = info.residual_scale;
     const float *weight;
@@ -37,6 +38,7 @@ static snarm_scorer_options scorer_options(const snarm_detector *d) {
     options.grid_width = d->shape.grid_width;
     options.grid_height = d->shape.grid_height;
     options.threads = d->threads, options.precision = d->precision;
+    options.coverage = d->coverage;
     return options;
 }
 
@@ -60,6 +62,8 @@ snarm_status sn_detector_open_parts(snarm_detector *d, const snarm_backbone_opti
     d->shape.struct_size = sizeof d->shape;
     SN_TRY(snarm_backbone_get_info(d->backbone, &d->shape));
     d->channels = d->shape.channels * (d->recipe.depth ? 2 : 1);
+    SN_TRY(sn_alloc(&d->coverage, (size_t)d->shape.grid_width * (size_t)d->shape.grid_height, sizeof *d->coverage, "detector"));
+    SN_TRY(snarm_backbone_coverage(d->backbone, d->coverage));
     if (!d->recipe.tiled) {
         d->recipe.preprocess.width = d->shape.width;
         d->recipe.preprocess.height = d->shape.height;
@@ -93,6 +97,7 @@ void snarm_detector_destroy(snarm_detector *detector) {
     snarm_bank_destroy(detector->bank);
     snarm_backbone_destroy(detector->backbone);
     sn_free(detector->scores);
+    sn_free(detector->coverage);
     for (size_t i = 0; i < sizeof detector->files / sizeof *detector->files; i++)
         sn_safetensors_close(detector->files[i]);
     sn_free(detector);

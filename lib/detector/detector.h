@@ -11,9 +11,15 @@
 #include "scorer/weights.h"
 #include "snarm/detector.h"
 
-/* Models with tiles, and those with depth (and perhaps tiles), are of formats of their own, so that readers that do not know
- * these do not take them for others. */
-enum { SN_MODEL_FORMAT = 1, SN_MODEL_FORMAT_TILES = 2, SN_MODEL_FORMAT_DEPTH = 3, SN_VERSION_TEXT_MAX = 32 };
+/* Models with tiles, those with depth (and perhaps tiles), and those whose scorer makes up for the borders (and perhaps with depth or
+ * tiles) are of formats of their own, so that readers that do not know these do not take them for others. */
+enum {
+    SN_MODEL_FORMAT = 1,
+    SN_MODEL_FORMAT_TILES = 2,
+    SN_MODEL_FORMAT_DEPTH = 3,
+    SN_MODEL_FORMAT_BORDERS = 4,
+    SN_VERSION_TEXT_MAX = 32
+};
 
 /* What decides the map of a picture, besides weights and bank. */
 typedef struct sn_recipe {
@@ -26,6 +32,7 @@ typedef struct sn_recipe {
     double smoothing; /* sigma; 0: none */
     double false_alarm_rate;
     double residual_scale;
+    bool borders; /* the scorer's prior makes up for what the neighbourhood means lack at the borders */
     /* With a scorer, the image score is share times that of the map, and the rest that of the map of distances divided by full. share 1:
      * the map's alone. */
     double score_share, distance_full;
@@ -33,7 +40,7 @@ typedef struct sn_recipe {
 } sn_recipe;
 
 static inline int32_t sn_model_format(const sn_recipe *recipe) {
-    return recipe->depth ? SN_MODEL_FORMAT_DEPTH : recipe->tiled ? SN_MODEL_FORMAT_TILES : SN_MODEL_FORMAT;
+    return recipe->borders ? SN_MODEL_FORMAT_BORDERS : recipe->depth ? SN_MODEL_FORMAT_DEPTH : recipe->tiled ? SN_MODEL_FORMAT_TILES : SN_MODEL_FORMAT;
 }
 
 /* Weights as they lie in a mapped file, for the network and for saving: tensors and metadata are named prefix + name. */
@@ -58,6 +65,7 @@ struct snarm_detector {
     snarm_scorer *scorer;     /* NULL: the map is the distance to the bank */
     snarm_residual *residual; /* with a scorer only */
     snarm_backbone_info shape;
+    float *coverage; /* (patches) of the backbone */
     int32_t channels; /* of a patch's features: shape's, with depth twice as many */
     int32_t logit_maps;
 

@@ -158,12 +158,13 @@ static snarm_status read_format(const sn_safetensors *file, snarm_detector *d) {
                         sn_safetensors_path(file), format != NULL ? format : "(missing)", FORMAT);
     int32_t version;
     SN_TRY(read_int(file, "format_version", 1, INT32_MAX, &version));
-    if (version > SN_MODEL_FORMAT_DEPTH)
+    if (version > SN_MODEL_FORMAT_BORDERS)
         return sn_error(SNARM_ERROR_UNSUPPORTED, "%s: metadata format_version is %d, this library knows up to %d",
-                        sn_safetensors_path(file), (int)version, SN_MODEL_FORMAT_DEPTH);
-    d->recipe.depth = version == SN_MODEL_FORMAT_DEPTH;
+                        sn_safetensors_path(file), (int)version, SN_MODEL_FORMAT_BORDERS);
+    const bool borders = version == SN_MODEL_FORMAT_BORDERS;
+    d->recipe.depth = version == SN_MODEL_FORMAT_DEPTH || (borders && sn_safetensors_metadata(file, "depth_range") != NULL);
     d->recipe.tiled = version == SN_MODEL_FORMAT_TILES ||
-                      (d->recipe.depth && sn_safetensors_metadata(file, "tile_width") != NULL);
+                      ((d->recipe.depth || borders) && sn_safetensors_metadata(file, "tile_width") != NULL);
     const char *library = sn_safetensors_metadata(file, "library_version");
     snprintf(d->fitted_version, sizeof d->fitted_version, "%s", library != NULL ? library : "");
     return SNARM_OK;

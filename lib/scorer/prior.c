@@ -9,12 +9,17 @@ static double log_distance(float distance) {
     return log((double)distance > least ? (double)distance : least);
 }
 
-void sn_prior_add(const sn_prior *prior, const float *distances, size_t count, size_t maps, float *logits) {
+void sn_prior_gain(const float *coverage, size_t count, double border, float *gain) {
+    for (size_t i = 0; i < count; i++)
+        gain[i] = (float)pow((double)coverage[i], -border);
+}
+
+void sn_prior_add(const sn_prior *prior, const float *distances, const float *gain, size_t count, size_t maps, float *logits) {
     if (prior->slope == 0)
         return;
     const double centre = log(prior->centre);
     for (size_t i = 0; i < count; i++) {
-        double logit = prior->slope * (log_distance(distances[i]) - centre);
+        double logit = prior->slope * (log_distance(gain != NULL ? gain[i] * distances[i] : distances[i]) - centre);
         logit = fmin(fmax(logit, -SN_PRIOR_LIMIT), SN_PRIOR_LIMIT);
         for (size_t map = 0; map < maps; map++)
             logits[map * count + i] += (float)logit;
@@ -48,7 +53,7 @@ sn_prior sn_prior_fit(const float *distances, const uint8_t *labels, size_t coun
             counts[labels[i]]++;
         }
     if (counts[0] == 0 || counts[1] == 0)
-        return (sn_prior){0, 1};
+        return (sn_prior){0, 1, 0};
     const double mean = 0.5 * (sums[0] / counts[0] + sums[1] / counts[1]);
     const double weight = 1 / (counts[0] + counts[1]);
     double a = 0, b = 0;
@@ -63,6 +68,6 @@ sn_prior sn_prior_fit(const float *distances, const uint8_t *labels, size_t coun
             break;
     }
     if (!(a > 0) || !isfinite(a) || !isfinite(b))
-        return (sn_prior){0, 1};
-    return (sn_prior){a, exp(mean - b / a)};
+        return (sn_prior){0, 1, 0};
+    return (sn_prior){a, exp(mean - b / a), 0};
 }

@@ -6,18 +6,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* logit = slope * ln(distance / centre), within -SN_PRIOR_LIMIT..SN_PRIOR_LIMIT. slope 0: none. */
+/* logit = slope * ln(distance / (coverage^border * centre)), within -SN_PRIOR_LIMIT..SN_PRIOR_LIMIT. slope 0: none. coverage is the
+ * share of a patch's neighbourhood that lies in the picture. */
 typedef struct sn_prior {
-    double slope, centre;
+    double slope, centre, border;
 } sn_prior;
 
 enum { SN_PRIOR_LIMIT = 8 };
 
-/* Adds the prior of distances (count) to each of maps logit maps (maps, count). */
-void sn_prior_add(const sn_prior *prior, const float *distances, size_t count, size_t maps, float *logits);
+/* The border of priors that are learnt with a coverage: a mean over n places, of which those outside are zeros, is n / N times a mean of
+ * n, and that varies sqrt(N / n) times as much as a mean of all N. */
+#define SN_PRIOR_BORDER 0.5
 
-/* The slope and centre with which the prior tells anomalous patches from normal ones best (logistic regression on ln distance): labels 0 normal, 1 anomalous, others do not count. Distances are 0 or more. slope 0 where
- * there is only one kind or larger distances are not the anomalous ones. */
+/* gain (count) = coverage^-border: what distances are multiplied by. */
+void sn_prior_gain(const float *coverage, size_t count, double border, float *gain);
+
+/* Adds the prior of distances (count) to each of maps logit maps (maps, count). gain (count), or NULL: 1. */
+void sn_prior_add(const sn_prior *prior, const float *distances, const float *gain, size_t count, size_t maps, float *logits);
+
+/* The slope and centre with which the prior tells anomalous patches from normal ones best (logistic regression on ln distance), border 0:
+ * labels 0 normal, 1 anomalous, others do not count. Distances are 0 or more. slope 0 where there is only one kind or larger
+ * distances are not the anomalous ones. */
 sn_prior sn_prior_fit(const float *distances, const uint8_t *labels, size_t count);
 
 #endif

@@ -17,6 +17,7 @@ struct snarm_scorer {
     size_t channels, embedding, branch_count, depth;
     double reference_ratio, residual_scale;
     sn_prior prior;
+    float *gain; /* (N) of distances, for the prior; NULL: 1 */
     sn_type type; /* of the factors of the embedding and of the scans' convolutions */
     const char *precision_note;
     int32_t neighbours;
@@ -55,6 +56,14 @@ static snarm_status read_options(snarm_scorer_options *options, const snarm_scor
     if (options->threads < 0 || options->threads > SN_THREADS_MAX)
         return sn_error(SNARM_ERROR_ARGUMENT, "%s: threads is %d, expected 0..%d", function, options->threads,
                         SN_THREADS_MAX);
+    return SNARM_OK;
+}
+
+static snarm_status check_coverage(const float *coverage, size_t patches) {
+    for (size_t i = 0; coverage != NULL && i < patches; i++)
+        if (!(coverage[i] > 0 && coverage[i] <= 1))
+            return sn_error(SNARM_ERROR_ARGUMENT, "snarm_scorer_create: coverage[%zu] is %g, expected above 0, at most 1", i,
+                            (double)coverage[i]);
     return SNARM_OK;
 }
 
@@ -122,6 +131,14 @@ static snarm_status make_embedding(snarm_scorer *scorer, const sn_scorer_weights
     return status;
 }
 
+static snarm_status make_gain(snarm_scorer *scorer, const float *coverage) {
+    if (coverage == NULL || scorer->prior.border == 0)
+        return SNARM_OK;
+    SN_TRY(sn_alloc(&scorer->gain, scorer->patches, sizeof *scorer->gain, "scorer"));
+    sn_prior_gain(coverage, scorer->patches, scorer->prior.border, scorer->gain);
+    return SNARM_OK;
+}
+
 static snarm_status make_layers(snarm_scorer *scorer, const sn_scorer_weights *weights) {
     SN_TRY(sn_alloc(&scorer->navigator_weight, scorer->channels, sizeof(float), "navigator weights"));
     memcpy(scorer->navigator_weight, weights->navigator_weight, scorer->channels * sizeof(float));
@@ -150,6 +167,7 @@ snarm_status sn_scorer_create_from_weights(snarm_scorer **out, const sn_scorer_w
     *out = NULL;
     snarm_scorer_options checked;
     SN_TRY(read_options(&checked, options));
+    SN_TRY(check_coverage(checked.coverage, (size_t)checked.grid_width * (size_t)checked.grid_height));
     sn_type type;
     const char *note;
     SN_TRY(sn_type_choose(&type, checked.precision, "snarm_scorer_create", &note));
@@ -168,7 +186,9 @@ snarm_status sn_scorer_create_from_weights(snarm_scorer **out, const sn_scorer_w
     scorer->branch_count = weights->branches, scorer->depth = weights->depth;
     scorer->threads = sn_threads_resolve(checked.threads);
     int former = sn_threads_enter(scorer->threads);
-    snarm_status status = make_layers(scorer, weights);
+    snarm_status status = make_gain(scorer, checked.coverage);
+    if (status == SNARM_OK)
+        status = make_layers(scorer, weights);
     sn_threads_leave(former);
     if (status != SNARM_OK) {
         snarm_scorer_destroy(scorer);
@@ -210,6 +230,7 @@ void snarm_scorer_destroy(snarm_scorer *scorer) {
     for (size_t i = 0; i < scorer->branch_count * SN_SCANS; i++)
         sn_head_destroy(scorer->heads[i]);
     sn_free(scorer->navigator_weight);
+    sn_free(scorer->gain);
     sn_free(scorer);
 }
 
@@ -232,6 +253,7 @@ snarm_status snarm_scorer_get_info(const snarm_scorer *scorer, snarm_scorer_info
                                     .neighbours = scorer->neighbours,
                                     .prior_slope = scorer->prior.slope,
                                     .prior_centre = scorer->prior.centre,
+                                    .prior_border = scorer->prior.border,
                                     .precision = scorer->type == SN_TYPE_BF16 ? SNARM_PRECISION_BF16 : SNARM_PRECISION_F32,
                                     .precision_note = scorer->precision_note};
     sn_options_write(info, &full, sizeof full);
@@ -319,6 +341,6 @@ snarm_status snarm_scorer_add_prior(const snarm_scorer *scorer, const float *dis
                         scorer == NULL      ? "scorer"
                         : distances == NULL ? "distances"
                                             : "logits");
-    sn_prior_add(&scorer->prior, distances, scorer->patches, scorer->branch_count * SN_SCANS, logits);
+    sn_prior_add(&scorer->prior, distances, scorer->gain, scorer->patches, scorer->branch_count * SN_SCANS, logits);
     return SNARM_OK;
 }

@@ -239,13 +239,15 @@ static const char *key_of(char key[NAME_MAX_ALL], const source *from, const char
 
 static snarm_status read_calibration(sn_scorer_weights *sizes, const source *from) {
     char key[NAME_MAX_ALL];
-    sizes->residual_scale = 1, sizes->prior = (sn_prior){0, 1}, sizes->neighbours = 0;
+    sizes->residual_scale = 1, sizes->prior = (sn_prior){0, 1, 0}, sizes->neighbours = 0;
     if (key_of(key, from, "residual_scale") != NULL)
         SN_TRY(sn_safetensors_metadata_double(from->file, key, 1e-18, 1e18, &sizes->residual_scale));
     if (key_of(key, from, "prior_slope") != NULL) {
         SN_TRY(sn_safetensors_metadata_double(from->file, key, 0, 1e6, &sizes->prior.slope));
         key_of(key, from, "prior_centre");
         SN_TRY(sn_safetensors_metadata_double(from->file, key, 1e-30, 1e30, &sizes->prior.centre));
+        if (key_of(key, from, "prior_border") != NULL)
+            SN_TRY(sn_safetensors_metadata_double(from->file, key, 0, 2, &sizes->prior.border));
     }
     if (key_of(key, from, "neighbours") == NULL)
         return SNARM_OK;

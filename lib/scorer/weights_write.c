@@ -31,7 +31,8 @@ static snarm_status write_metadata(const sn_scorer_weights *w, sn_writer *writer
     } reals[] = {{"self_ratio", w->reference_ratio, w->reference_ratio != 0},
                  {"residual_scale", w->residual_scale, w->residual_scale != 0},
                  {"prior_slope", w->prior.slope, w->prior.slope != 0},
-                 {"prior_centre", w->prior.centre, w->prior.slope != 0}};
+                 {"prior_centre", w->prior.centre, w->prior.slope != 0},
+                 {"prior_border", w->prior.border, w->prior.slope != 0 && w->prior.border != 0}};
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) {
         snprintf(key, sizeof key, "%.63s%s", prefix, reals[i].key);
         if (reals[i].known)

@@ -10,12 +10,20 @@ typedef struct memory {
     int32_t *nearest;
     uint8_t *mask, *labels; /* labels (samples, N) */
     float *all;             /* (samples, N): distances */
+    float *gain;            /* (N) of distances, or NULL */
 } memory;
 
 static void release(memory *m) {
-    void *const blocks[] = {m->features, m->distances, m->nearest, m->mask, m->labels, m->all};
+    void *const blocks[] = {m->features, m->distances, m->nearest, m->mask, m->labels, m->all, m->gain};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         sn_free(blocks[i]);
+}
+
+static bool has_borders(const sn_samples_shape *shape) {
+    for (size_t i = 0; shape->coverage != NULL && i < shape->grid_width * shape->grid_height; i++)
+        if (shape->coverage[i] < 1)
+            return true;
+    return false;
 }
 
 static snarm_status allocate(memory *m, const sn_samples_shape *shape, size_t samples) {
@@ -23,6 +31,10 @@ static snarm_status allocate(memory *m, const sn_samples_shape *shape, size_t sa
     SN_TRY(sn_alloc(&m->features, patches, shape->channels * sizeof(float), "sample"));
     SN_TRY(sn_alloc(&m->nearest, patches, shape->neighbours * sizeof(int32_t), "sample"));
     SN_TRY(sn_alloc(&m->mask, shape->mask_width, shape->mask_height, "sample"));
+    if (has_borders(shape)) {
+        SN_TRY(sn_alloc(&m->gain, patches, sizeof *m->gain, "sample"));
+        sn_prior_gain(shape->coverage, patches, SN_PRIOR_BORDER, m->gain);
+    }
     SN_TRY(sn_alloc(&m->labels, samples, patches, "labels of patches"));
     return sn_alloc(&m->all, samples, patches * sizeof(float), "distances of patches");
 }
@@ -51,6 +63,8 @@ static snarm_status measure(sn_calibration *out, const sn_samples *samples, cons
     for (size_t s = 0; s < count; s++) {
         uint8_t *labels = m->labels + s * patches;
         sn_samples_get(samples, s, 0, m->features, m->nearest, m->all + s * patches, m->mask);
+        for (size_t i = 0; m->gain != NULL && i < patches; i++)
+            m->all[s * patches + i] *= m->gain[i];
         sn_label_patches(shape, m->mask, labels);
         if (good > 0 && sn_samples_defective(samples, s))
             continue;
@@ -64,6 +78,7 @@ static snarm_status measure(sn_calibration *out, const sn_samples *samples, cons
     const double scale = squares > 0 ? sqrt(values / squares) : 1;
     out->residual_scale = fmin(fmax(scale, 1e-6), 1e6);
     out->prior = sn_prior_fit(m->all, m->labels, count * patches);
+    out->prior.border = m->gain != NULL ? SN_PRIOR_BORDER : 0;
     return SNARM_OK;
 }
 

@@ -47,7 +47,7 @@ static void choose(double *value, double standard) {
 
 snarm_status sn_train_options_read(snarm_train_options *o, const snarm_train_options *given) {
     snarm_train_options_init(o);
-    SN_TRY(sn_options_read(o, sizeof *o, given, sizeof *o, "snarm_train_options"));
+    SN_TRY(sn_options_read(o, sizeof *o, given, offsetof(snarm_train_options, coverage), "snarm_train_options"));
     o->batch = o->batch == 0 ? BATCH : o->batch;
     o->memory = o->memory == 0 ? MEMORY : o->memory;
     o->embedding = o->embedding == 0 ? EMBEDDING : o->embedding;

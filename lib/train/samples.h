@@ -12,6 +12,7 @@ typedef struct sn_samples_shape {
     size_t grid_width, grid_height, channels;
     size_t neighbours;              /* k */
     size_t mask_width, mask_height; /* at which labels are kept */
+    const float *coverage;          /* (N) of snarm_backbone_coverage, outlives the samples; NULL: 1 everywhere */
 } sn_samples_shape;
 
 typedef struct sn_samples sn_samples;

@@ -12,6 +12,7 @@ struct sn_step {
     const sn_samples *samples;
     const float *vectors; /* the bank's */
     size_t patches, channels, pixels, hard;
+    float *gain; /* (N) of distances; NULL: 1 */
     snarm_residual *engine;
     sn_scorer_training *training;
     sn_map_loss *loss;
@@ -57,6 +58,11 @@ static snarm_status make_room(sn_step *s) {
     SN_TRY(sn_alloc(&s->diff_logits, SN_SCANS * rows, sizeof(float), "batch"));
     SN_TRY(sn_alloc(&s->navigator, rows, sizeof(float), "batch"));
     SN_TRY(sn_alloc(&s->diff_navigator, rows, sizeof(float), "batch"));
+    const float *coverage = sn_samples_get_shape(s->samples)->coverage;
+    if (coverage != NULL) {
+        SN_TRY(sn_alloc(&s->gain, s->patches, sizeof *s->gain, "training step"));
+        sn_prior_gain(coverage, s->patches, s->options.prior.border, s->gain);
+    }
     SN_TRY(sn_alloc(&s->features, s->patches, s->channels * sizeof(float), "sample"));
     SN_TRY(sn_alloc(&s->inter, s->patches, s->channels * sizeof(float), "sample"));
     SN_TRY(sn_alloc(&s->distances, rows, sizeof(float), "batch"));
@@ -93,7 +99,7 @@ void sn_step_destroy(sn_step *s) {
     sn_map_loss_destroy(s->loss);
     void *const blocks[] = {s->hybrid,     s->order,          s->masks,    s->labels, s->logits,    s->diff_logits,
                             s->navigator,  s->diff_navigator, s->features, s->inter,  s->distances, s->nearest,
-                            s->reference};
+                            s->reference,  s->gain};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         sn_free(blocks[i]);
     sn_free(s);
@@ -124,7 +130,7 @@ snarm_status sn_step_run(sn_step *s, sn_scorer_weights *weights, const sn_draw *
     const sn_scorer_batch batch = {draw->branch, s->hybrid, s->order, s->options.dropout, draw->key};
     SN_TRY(sn_scorer_training_forward(s->training, weights, &batch, s->logits));
     for (size_t b = 0; b < s->options.batch; b++)
-        sn_prior_add(&s->options.prior, s->distances + b * s->patches, s->patches, SN_SCANS,
+        sn_prior_add(&s->options.prior, s->distances + b * s->patches, s->gain, s->patches, SN_SCANS,
                      s->logits + b * SN_SCANS * s->patches);
     sn_map_loss_result map;
     sn_map_loss_run(s->loss, s->logits, s->masks, NULL, s->diff_logits, &map);

@@ -81,6 +81,7 @@ static snarm_status open_network(const sn_validation *v, const sn_scorer_weights
     options.grid_width = (int32_t)shape->grid_width, options.grid_height = (int32_t)shape->grid_height;
     options.reference_ratio = v->options.reference_ratio;
     options.threads = sn_threads_current();
+    options.coverage = shape->coverage;
     SN_TRY(sn_scorer_create_from_weights(&n->scorer, weights, &options));
     n->maps = (int32_t)(weights->branches * SN_SCANS);
     snarm_residual_options residual;

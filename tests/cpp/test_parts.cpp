@@ -23,6 +23,11 @@ void backbones() {
     std::vector<float> features(static_cast<std::size_t>(64 * info.channels), -1.0F);
     backbone.features(planes, features);
     CHECK(std::count(features.begin(), features.end(), -1.0F) == 0);
+    std::vector<float> coverage(64, -1.0F);
+    backbone.coverage(coverage);
+    CHECK(coverage[0] > 0 && coverage[0] < coverage[1] && coverage[1] < 1 && coverage[27] == 1);
+    coverage.pop_back();
+    CHECK_ERROR(SNARM_ERROR_ARGUMENT, "coverage has 63", backbone.coverage(coverage));
     planes.pop_back();
     CHECK_ERROR(SNARM_ERROR_ARGUMENT, "planes has 12287 elements, expected 12288",
                 backbone.features(planes, features));

@@ -92,6 +92,24 @@ START_TEST(features_are_as_defined) {
             sn_threads_leave(former);
             ck_assert_double_lt(largest_relative_error(dst, expected, total), 2e-6);
         }
+        /* The coverage is what features of ones are, and 1 away from the borders. */
+        const size_t wide = sn_features_channels(features);
+        float coverage[64], ones[64], most = 0;
+        for (size_t g = 0; g < cases[i].count; g++)
+            for (size_t v = 0; v < cases[i].groups[g].width * cases[i].groups[g].height * cases[i].groups[g].channels; v++)
+                rows[g][v] = 1;
+        sn_features_run(features, rows, memory, dst);
+        sn_features_coverage(features, coverage);
+        for (size_t patch = 0; patch < cases[i].columns * cases[i].rows; patch++) {
+            double sum = 0;
+            for (size_t c = 0; c < wide; c++)
+                sum += (double)dst[patch * wide + c];
+            ones[patch] = (float)(sum / (double)wide);
+            ck_assert(coverage[patch] > 0 && coverage[patch] <= 1);
+            most = fmaxf(most, coverage[patch]);
+        }
+        ck_assert_double_lt(largest_relative_error(coverage, ones, cases[i].columns * cases[i].rows), 2e-6);
+        ck_assert(cases[i].square > 1 ? coverage[0] < 1 : most == 1 && coverage[0] == 1);
         sn_features_destroy(features);
         free(memory), free(expected), free(dst);
         for (size_t g = 0; g < cases[i].count; g++)

@@ -46,7 +46,7 @@ START_TEST(halves) {
 }
 END_TEST
 
-static const sn_samples_shape shape = {5, 3, 6, 2, 9, 7};
+static const sn_samples_shape shape = {5, 3, 6, 2, 9, 7, NULL};
 enum { PATCHES = 15, CHANNELS = 6, NEIGHBOURS = 2, PIXELS = 63 };
 
 typedef struct one {
@@ -133,7 +133,7 @@ END_TEST
 /* A grid of 3 x 2 over 10 x 7 pixels: the patches' columns are 3, 3 and 4 pixels wide, the rows 3 and 4 high.
  */
 START_TEST(labels) {
-    const sn_samples_shape uneven = {3, 2, 2, 1, 10, 7};
+    const sn_samples_shape uneven = {3, 2, 2, 1, 10, 7, NULL};
     const size_t columns[] = {0, 3, 6, 10}, rows[] = {0, 3, 7};
     for (size_t patch = 0; patch < 6; patch++) {
         const size_t left = columns[patch % 3], right = columns[patch % 3 + 1];
@@ -165,7 +165,7 @@ static double logit(const sn_prior *prior, float distance) {
 START_TEST(prior_known) {
     static float distances[MANY];
     static uint8_t drawn[MANY];
-    const sn_prior truth = {3, 0.7};
+    const sn_prior truth = {3, 0.7, 0};
     for (size_t i = 0; i < MANY; i++) {
         distances[i] = (float)(0.7 * exp(sn_rng_normal(&rng)));
         drawn[i] = sn_rng_uniform(&rng) < reference_sigmoid(logit(&truth, distances[i]));
@@ -215,17 +215,27 @@ START_TEST(prior_extremes) {
 END_TEST
 
 START_TEST(prior_added) {
-    const sn_prior prior = {2, 0.5}, none = {0, 0.5};
+    const sn_prior prior = {2, 0.5, 0.5}, none = {0, 0.5, 0.5};
     const float distances[] = {0.5f, 1, 0.25f, 0, 1e9f};
     const double expected[] = {0, 2 * log(2), -2 * log(2), -SN_PRIOR_LIMIT, SN_PRIOR_LIMIT};
     float logits[10], before[10];
     for (size_t i = 0; i < 10; i++)
         logits[i] = before[i] = (float)i - 3;
-    sn_prior_add(&none, distances, 5, 2, logits);
+    sn_prior_add(&none, distances, NULL, 5, 2, logits);
     ck_assert_int_eq(memcmp(logits, before, sizeof logits), 0);
-    sn_prior_add(&prior, distances, 5, 2, logits);
+    sn_prior_add(&prior, distances, NULL, 5, 2, logits);
     for (size_t i = 0; i < 10; i++)
         ck_assert_float_eq_tol(logits[i], before[i] + (float)expected[i % 5], 1e-6f);
+    /* A quarter of a neighbourhood inside counts as twice the distance. */
+    const float coverage[] = {0.25f, 1, 4.0f / 9, 1, 0.5f};
+    const double raised[] = {2 * log(2), 2 * log(2), 2 * log(0.75), -SN_PRIOR_LIMIT, SN_PRIOR_LIMIT};
+    float gain[5];
+    sn_prior_gain(coverage, 5, prior.border, gain);
+    ck_assert(gain[0] == 2 && gain[1] == 1 && fabsf(gain[2] - 1.5f) < 1e-6f);
+    memcpy(logits, before, sizeof logits);
+    sn_prior_add(&prior, distances, gain, 5, 2, logits);
+    for (size_t i = 0; i < 10; i++)
+        ck_assert_float_eq_tol(logits[i], before[i] + (float)raised[i % 5], 1e-6f);
 }
 END_TEST
 
@@ -236,7 +246,7 @@ typedef struct calibrated {
     sn_samples *samples;
 } calibrated;
 
-static const sn_samples_shape square = {4, 4, 8, 3, 4, 4};
+static sn_samples_shape square = {4, 4, 8, 3, 4, 4, NULL};
 
 static calibrated start(void) {
     static float vectors[9 * 8];
@@ -295,7 +305,38 @@ START_TEST(calibrate_good) {
     const sn_prior prior = sn_prior_fit(distances, marks, 48);
     ck_assert_double_eq(found.prior.slope, prior.slope);
     ck_assert_double_eq(found.prior.centre, prior.centre);
+    ck_assert_double_eq(found.prior.border, 0);
     finish(&c);
+}
+END_TEST
+
+/* The prior is learnt on distances over the root of the coverage, the scale without it. */
+START_TEST(calibrate_borders) {
+    float coverage[16], distances[32];
+    for (size_t i = 0; i < 16; i++)
+        coverage[i] = i % 3 == 0 ? 0.25f : 1;
+    for (int whole = 0; whole < 2; whole++) {
+        for (size_t i = 0; i < 16 && whole; i++)
+            coverage[i] = 1;
+        square.coverage = coverage;
+        calibrated c = start();
+        square.coverage = NULL;
+        add(&c, 0.5f, 0, 0);
+        add(&c, 0.5f, 4, 5);
+        sn_calibration found;
+        ck_ok(sn_calibrate(&found, c.samples, c.bank));
+        uint8_t marks[32] = {0};
+        for (size_t s = 0; s < 2; s++)
+            sn_samples_get(c.samples, s, 0, NULL, NULL, distances + 16 * s, marks + 16 * s);
+        for (size_t i = 0; i < 32; i++)
+            distances[i] *= coverage[i % 16] < 1 ? 2 : 1;
+        const sn_prior prior = sn_prior_fit(distances, marks, 32);
+        ck_assert_double_eq(found.prior.slope, prior.slope);
+        ck_assert_double_eq(found.prior.centre, prior.centre);
+        ck_assert_double_eq(found.prior.border, whole ? 0 : 0.5);
+        ck_assert_double_eq_tol(found.residual_scale, 2, 1e-6);
+        finish(&c);
+    }
 }
 END_TEST
 
@@ -357,6 +398,7 @@ int main(void) {
     tcase_add_test(cases, prior_extremes);
     tcase_add_test(cases, prior_added);
     tcase_add_test(cases, calibrate_good);
+    tcase_add_test(cases, calibrate_borders);
     tcase_add_test(cases, calibrate_defective);
     tcase_add_test(cases, shuffled_channels);
     suite_add_tcase(suite, cases);

@@ -338,7 +338,7 @@ START_TEST(hostile_models) {
         {"\"width\":\"168\"", "\"width\":\"999\"", SNARM_ERROR_FORMAT, "resize_width is"},
         {"\"height\":\"119\"", "\"height\":\"063\"", SNARM_ERROR_FORMAT, "tile_height is"},
         {"\"width\":\"168\"", "\"width\":\"000\"", SNARM_ERROR_FORMAT, "width is"},
-        {"\"format_version\":\"2\"", "\"format_version\":\"4\"", SNARM_ERROR_UNSUPPORTED, "format_version is 4"},
+        {"\"format_version\":\"2\"", "\"format_version\":\"5\"", SNARM_ERROR_UNSUPPORTED, "format_version is 5"},
         {"\"format_version\":\"2\"", "\"format_version\":\"3\"", SNARM_ERROR_FORMAT, "depth_range"},
         /* One without tiles, then, of an input that the network does not take. */
         {"\"format_version\":\"2\"", "\"format_version\":\"1\"", SNARM_ERROR_FORMAT, "height is 119"},

@@ -96,7 +96,37 @@ START_TEST(trains_and_loads) {
     ck_ok(snarm_scorer_add_prior(scorer, distances, logits));
     for (int i = 1; i < PATCHES; i++)
         ck_assert(logits[i] >= logits[i - 1] && logits[i] == logits[15 * PATCHES + i]);
+    ck_assert(info.prior_border == 0);
     snarm_scorer_destroy(scorer);
+}
+END_TEST
+
+/* Features that are smaller at the borders: the scorer knows, and its prior makes up for it. */
+START_TEST(learns_with_a_coverage) {
+    float coverage[PATCHES];
+    for (int i = 0; i < PATCHES; i++)
+        coverage[i] = i % GRID == 0 ? 0.25f : 1;
+    snarm_train_options options = options_of(2);
+    options.coverage = coverage;
+    const char *path = scratch_file("scorer.safetensors");
+    ck_ok(snarm_train_scorer(path, bank, &p.source, 2, 1.0, &options, NULL));
+    snarm_scorer_options grid;
+    snarm_scorer_options_init(&grid);
+    grid.grid_width = grid.grid_height = GRID, grid.coverage = coverage;
+    snarm_scorer *scorer;
+    ck_ok(snarm_scorer_create(&scorer, path, &grid));
+    snarm_scorer_info info = {.struct_size = sizeof info};
+    ck_ok(snarm_scorer_get_info(scorer, &info));
+    ck_assert(info.prior_border == 0.5);
+    float distances[PATCHES], logits[16 * PATCHES] = {0};
+    for (int i = 0; i < PATCHES; i++)
+        distances[i] = (float)info.prior_centre * (i % GRID == 0 ? 0.5f : 1);
+    ck_ok(snarm_scorer_add_prior(scorer, distances, logits));
+    for (int i = 0; i < PATCHES; i++)
+        ck_assert_float_eq_tol(logits[i], 0, 1e-5f);
+    snarm_scorer_destroy(scorer);
+    coverage[9] = NAN;
+    ck_fails(snarm_train_scorer(path, bank, &p.source, 2, 1.0, &options, NULL), SNARM_ERROR_ARGUMENT, "coverage[9] is nan");
 }
 END_TEST
 
@@ -132,6 +162,7 @@ int main(void) {
     tcase_set_timeout(tests, 120);
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, trains_and_loads);
+    tcase_add_test(tests, learns_with_a_coverage);
     tcase_add_test(tests, refuses);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -37,7 +37,7 @@ static void random_feature(sn_rng *rng, float *feature) {
 
 /* Every second sample has a rectangle of 2 or 3 patches a side where the quiet channels are shifted. */
 static sn_samples *make_samples(sn_rng *rng, const snarm_bank *bank, size_t count) {
-    const sn_samples_shape shape = {WIDTH, HEIGHT, CHANNELS, NEIGHBOURS, MASK_WIDTH, MASK_HEIGHT};
+    const sn_samples_shape shape = {WIDTH, HEIGHT, CHANNELS, NEIGHBOURS, MASK_WIDTH, MASK_HEIGHT, NULL};
     sn_samples *samples;
     ck_ok(sn_samples_create(&samples, &shape, count));
     for (size_t s = 0; s < count; s++) {
@@ -365,6 +365,60 @@ START_TEST(resume) {
 }
 END_TEST
 
+/* samples with a coverage, or with distances as a coverage makes them. */
+static sn_samples *bordered(const sn_samples *samples, const float *coverage, bool made) {
+    sn_samples_shape shape = *sn_samples_get_shape(samples);
+    shape.coverage = made ? NULL : coverage;
+    sn_samples *out;
+    const size_t count = sn_samples_count(samples);
+    ck_ok(sn_samples_create(&out, &shape, count));
+    float gain[PATCHES];
+    sn_prior_gain(coverage, PATCHES, SN_PRIOR_BORDER, gain);
+    for (size_t s = 0; s < count; s++) {
+        static float features[PATCHES * CHANNELS], distances[PATCHES];
+        static int32_t nearest[PATCHES * NEIGHBOURS];
+        static uint8_t mask[PIXELS];
+        sn_samples_get(samples, s, 0, features, nearest, distances, mask);
+        for (size_t i = 0; i < PATCHES && made; i++)
+            distances[i] *= gain[i];
+        ck_ok(sn_samples_add(out, features, nearest, distances, mask));
+    }
+    return out;
+}
+
+/* A coverage is a factor of the distances, for the prior and its learning, wherever they are used; the map of distances alone is
+ * without it. */
+START_TEST(borders) {
+    float coverage[PATCHES];
+    for (size_t i = 0; i < PATCHES; i++) {
+        const bool side = i % WIDTH % (WIDTH - 1) == 0, end = i / WIDTH % (HEIGHT - 1) == 0;
+        coverage[i] = (side ? 2.0f / 3 : 1) * (end ? 2.0f / 3 : 1);
+    }
+    sn_trained trained[2];
+    snarm_train_report reports[2], plain;
+    const sn_train_plan simple = toy_plan(12);
+    sn_scorer_weights *without = train(&simple, &plain);
+    for (int made = 0; made < 2; made++) {
+        sn_samples *samples = bordered(problem.samples, coverage, made), *held_out = bordered(problem.held_out, coverage, made);
+        sn_train_plan plan = toy_plan(12);
+        ck_ok(sn_calibrate(&plan.calibration, samples, problem.bank));
+        ck_assert_double_eq(plan.calibration.prior.border, made ? 0 : SN_PRIOR_BORDER);
+        const int former = sn_threads_enter(1);
+        ck_ok(sn_train(&trained[made], samples, held_out, problem.bank, &plan, &reports[made]));
+        sn_threads_leave(former);
+        sn_samples_destroy(samples);
+        sn_samples_destroy(held_out);
+    }
+    ck_assert(same(trained[0].weights, trained[1].weights) && !same(trained[0].weights, without));
+    ck_assert_double_eq(reports[0].best_pixel_ap, reports[1].best_pixel_ap);
+    ck_assert_double_eq(reports[0].untrained_pixel_ap, plain.untrained_pixel_ap);
+    ck_assert_double_ne(reports[1].untrained_pixel_ap, plain.untrained_pixel_ap);
+    sn_scorer_weights_destroy(trained[0].weights);
+    sn_scorer_weights_destroy(trained[1].weights);
+    sn_scorer_weights_destroy(without);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("trainer");
     TCase *cases = tcase_create("trainer");
@@ -378,6 +432,7 @@ int main(void) {
     tcase_add_test(cases, cancel);
     tcase_add_test(cases, cancel_at_once);
     tcase_add_test(cases, resume);
+    tcase_add_test(cases, borders);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
 }

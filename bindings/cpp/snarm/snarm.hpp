@@ -594,6 +594,13 @@ class backbone_view : public detail::view<snarm_backbone> {
                             detail::product(function, {is.grid_height, is.grid_width, is.channels}));
         check(snarm_backbone_features(handle_, planes.data(), features.data()));
     }
+    /* coverage (N): of each patch's neighbourhood mean, how much is of the picture. */
+    void coverage(span<float> coverage) const {
+        static const char function[] = "snarm::backbone::coverage";
+        const snarm_backbone_info is = info();
+        detail::expect_size(function, "coverage", coverage.size(), detail::product(function, {is.grid_height, is.grid_width}));
+        check(snarm_backbone_coverage(handle_, coverage.data()));
+    }
 };
 
 class backbone : public detail::owner<backbone_view, snarm_backbone, snarm_backbone_destroy> {

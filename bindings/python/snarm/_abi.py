@@ -171,6 +171,7 @@ class snarm_scorer_options(Structure):
         ("threads", c_int32),
         ("reserved", c_int32),
         ("precision", c_int32),
+        ("coverage", float_p),
     ]
 
 
@@ -192,6 +193,7 @@ class snarm_scorer_info(Structure):
         ("prior_centre", c_double),
         ("precision", c_int32),
         ("precision_note", c_char_p),
+        ("prior_border", c_double),
     ]
 
 
@@ -235,6 +237,7 @@ class snarm_train_options(Structure):
         ("checkpoint", c_char_p),
         ("progress", snarm_train_progress_fn),
         ("progress_user", c_void_p),
+        ("coverage", float_p),
     ]
 
 

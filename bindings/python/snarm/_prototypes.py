@@ -32,6 +32,7 @@ FUNCTIONS: dict[str, tuple[Any, Any]] = {
     "snarm_backbone_create": (c_int, [handle_p, c_char_p, POINTER(abi.snarm_backbone_options)]),
     "snarm_backbone_destroy": (None, [c_void_p]),
     "snarm_backbone_get_info": (c_int, [c_void_p, POINTER(abi.snarm_backbone_info)]),
+    "snarm_backbone_coverage": (c_int, [c_void_p, float_p]),
     "snarm_backbone_features": (c_int, [c_void_p, float_p, float_p]),
     # bank.h
     "snarm_bank_create": (c_int, [handle_p, float_p, int32_p, c_size_t, c_int32, POINTER(abi.snarm_bank_options)]),

@@ -134,3 +134,12 @@ class Backbone(Handle):
         features = np.empty((info.patches, info.channels), np.float32)
         check(lib.snarm_backbone_features(self._handle, pointer(planes), pointer(features)))
         return features
+
+    def coverage(self) -> FloatArray:
+        """How much of each patch's neighbourhood mean is of the picture: places outside count as zeros in it.
+
+        Returns (N,) float32, above 0, at most 1: 1 away from the borders. For ``Scorer`` and ``train_scorer``.
+        """
+        coverage = np.empty(self.info.patches, np.float32)
+        check(lib.snarm_backbone_coverage(self._handle, pointer(coverage)))
+        return coverage

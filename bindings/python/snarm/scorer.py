@@ -28,6 +28,7 @@ class ScorerInfo:
     residual_scale: with which the residuals it was trained on were scaled; 1 for files that do not say.
     neighbours: k of those residuals; 0 for files that do not say.
     prior_slope, prior_centre: see ``Scorer.add_prior``; slope 0: none.
+    prior_border: see ``Scorer.add_prior``; 0: none.
     precision: "f32" or "bf16": what it is run in; precision_note: why it is not what was asked for, else "".
     """
 
@@ -44,6 +45,7 @@ class ScorerInfo:
     neighbours: int
     prior_slope: float
     prior_centre: float
+    prior_border: float
     precision: str
     precision_note: str
 
@@ -65,6 +67,7 @@ class Scorer(Handle):
         reference_ratio: float | None = None,
         threads: int | None = None,
         precision: Precision | str | None = None,
+        coverage: FloatArray | None = None,
     ) -> None:
         """Loads a scorer file and prepares it for one grid.
 
@@ -73,6 +76,7 @@ class Scorer(Handle):
         reference_ratio: rho, the residual engine's; default the file's, else 0.75.
         threads: 1..64; default ``default_threads()``.
         precision: in what numbers: "auto" (None is the same), "f32", "bf16" or "int8" (docs/precision.md).
+        coverage: (N,) float32 of ``Backbone.coverage``, for the prior of a scorer whose ``info.prior_border`` is above 0; default 1.
         """
         choices = options(
             abi.snarm_scorer_options,
@@ -82,6 +86,8 @@ class Scorer(Handle):
             threads=threads,
             precision=choice(Precision, precision, "precision"),
         )
+        if coverage is not None:
+            choices.coverage = pointer(floats(coverage, "coverage", grid_width * grid_height))
         out = c_void_p()
         check(lib.snarm_scorer_create(byref(out), path_bytes(path, "path"), byref(choices)))
         self._owner = Owner(out.value, lib.snarm_scorer_destroy)
@@ -115,7 +121,8 @@ class Scorer(Handle):
         return logits
 
     def add_prior(self, distances: FloatArray, logits: FloatArray) -> None:
-        """Adds to logits, in place, what the distance to the bank says by itself: prior_slope * ln(distance / prior_centre), in -8..8.
+        """Adds to logits, in place, what the distance to the bank says by itself, in -8..8:
+        prior_slope * ln(distance / (coverage ** prior_border * prior_centre)).
 
         distances: (N,) float32, 0 or more: the mean distance of each patch to its k nearest bank vectors.
         logits: (maps, N) float32 of ``logits``.

@@ -126,6 +126,7 @@ def train_scorer(
     neighbours: int = 3,
     smoothing: float = 0.0,
     train: TrainOptions | None = None,
+    coverage: FloatArray | None = None,
 ) -> TrainReport:
     """Trains a navigator and a scorer for a bank and writes them as a scorer file, for ``Scorer`` and ``Detector.fit(scorer_path=...)``.
 
@@ -137,6 +138,8 @@ def train_scorer(
     neighbours: k of the residuals; 1..64.
     smoothing: sigma of the Gaussian with which maps will be smoothed, pixels of the masks; 0: none.
     train: its ``samples`` is not used.
+    coverage: (N,) float32 of ``Backbone.coverage``, for features that are smaller at the borders; the ``Scorer`` must then be given the
+        same. Default 1.
     """
     if not hasattr(samples, "__getitem__"):
         raise TypeError(f"samples: {type(samples).__name__}, expected a sequence (list(samples) makes one)")
@@ -161,6 +164,8 @@ def train_scorer(
     with Call() as call:
         source = call.source(abi.snarm_train_source, abi.snarm_train_sample, samples, fill, None, **sizes)
         choices = (train or TrainOptions())._structure(call)
+        if coverage is not None:
+            choices.coverage = pointer(floats(coverage, "coverage", patches))
         status = lib.snarm_train_scorer(
             path_bytes(path, "path"),
             handle_of(bank, Bank, "bank"),

@@ -50,6 +50,8 @@ def test_parts_made_by_hand_are_those_of_the_detector(trained, detector, weights
     assert network.info == detector.info.backbone
     planes = snarm.preprocess(bad_part, network.info.preprocess)
     assert (network.features(planes) == detector.backbone.features(planes)).all()
+    coverage = network.coverage()
+    assert coverage.shape == (network.info.patches,) and 0.4 < coverage[0] < coverage[1] < 1 == coverage.max()
     bank = snarm.Bank(detector.bank.vectors, detector.bank.images)
     queries = detector.backbone.features(planes)
     assert (bank.search(queries, 3)[1] == detector.bank.search(queries, 3)[1]).all()

@@ -41,7 +41,30 @@ def test_trains_and_loads(work, bank):
     with snarm.Scorer(path, grid_width=GRID, grid_height=GRID) as scorer:
         info = scorer.info
         assert (info.channels, info.embedding, info.depth, info.neighbours) == (CHANNELS, 8, 1, 2)
-        assert info.residual_scale > 0 and info.prior_slope > 0
+        assert info.residual_scale > 0 and info.prior_slope > 0 and info.prior_border == 0
+
+
+def test_borders(work, bank):
+    samples = [sample(number, number % 3 > 0) for number in range(16)]
+    coverage = np.ones((GRID, GRID), np.float32)
+    coverage[0] = 0.25
+    coverage = coverage.reshape(-1)
+    path = work / "borders.safetensors"
+    options = snarm.TrainOptions(**{**OPTIONS, "steps": 2})
+    snarm.train_scorer(path, bank, samples, train=options, coverage=coverage, **SIZES)
+    with snarm.Scorer(path, grid_width=GRID, grid_height=GRID, coverage=coverage) as scorer:
+        info = scorer.info
+        assert info.prior_border == 0.5
+        logits = np.zeros((info.maps, GRID * GRID), np.float32)
+        distances = np.full(GRID * GRID, info.prior_centre, np.float32)
+        distances[:GRID] /= 2
+        scorer.add_prior(distances, logits)
+        assert np.abs(logits).max() < 1e-5
+    with pytest.raises(snarm.ArgumentError, match="coverage"):
+        snarm.Scorer(path, grid_width=GRID, grid_height=GRID, coverage=coverage[1:])
+    coverage[3] = 0
+    with pytest.raises(snarm.ArgumentError, match=r"coverage\[3\] is 0"):
+        snarm.train_scorer(path, bank, samples, train=options, coverage=coverage, **SIZES)
 
 
 def test_ends_early(work, bank):
