@@ -71,7 +71,7 @@ SNARM_API snarm_status snarm_scorer_logits(const snarm_scorer *scorer, const flo
 
 /* Adds to logits what the distance to the bank says by itself: prior_slope * ln(distance / (coverage^prior_border * prior_centre)),
  * within -8..8. A scorer trained by this library has learnt what is to be added to that; of a published one it does nothing.
- * prior_border is 0.5 where the scorer was trained with a coverage: a mean over fewer places varies more, by that root.
+ * prior_border is 0.75 where the scorer was trained with a coverage.
  *   distances  (N) floats, 0 or more: the mean distance of each patch to its k nearest bank vectors
  *   logits     (maps, N) floats of snarm_scorer_logits */
 SNARM_API snarm_status snarm_scorer_add_prior(const snarm_scorer *scorer, const float *distances, float *logits);

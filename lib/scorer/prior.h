@@ -14,9 +14,10 @@ typedef struct sn_prior {
 
 enum { SN_PRIOR_LIMIT = 8 };
 
-/* The border of priors that are learnt with a coverage: a mean over n places, of which those outside are zeros, is n / N times a mean of
- * n, and that varies sqrt(N / n) times as much as a mean of all N. */
-#define SN_PRIOR_BORDER 0.5
+/* The border of priors that are learnt with a coverage. With zeros outside, n of N places give n / N times their mean. Places that vary each
+ * by itself make that mean vary sqrt(N / n) times as much as one of all N, which leaves the root of the coverage; places that vary
+ * alike leave the coverage. Neighbours in a feature map are in between. */
+#define SN_PRIOR_BORDER 0.75
 
 /* gain (count) = coverage^-border: what distances are multiplied by. */
 void sn_prior_gain(const float *coverage, size_t count, double border, float *gain);

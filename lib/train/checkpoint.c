@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { VERSION = 1, CHECKSUM_TEXT = 17, TENSORS = 9, RNG_WORDS = 4 };
+/* 2: a step trains all branches. */
+enum { VERSION = 2, CHECKSUM_TEXT = 17, TENSORS = 9, RNG_WORDS = 4 };
 static const char kind[] = "snarm-training";
 
 _Static_assert(sizeof(sn_rng) == RNG_WORDS * sizeof(uint64_t), "a generator's state is written as it is");

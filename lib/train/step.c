@@ -123,22 +123,34 @@ static snarm_status take_sample(sn_step *s, const sn_scorer_weights *weights, co
     return SNARM_OK;
 }
 
-snarm_status sn_step_run(sn_step *s, sn_scorer_weights *weights, const sn_draw *draw, float *gradients,
-                         sn_step_loss *loss) {
-    for (size_t b = 0; b < s->options.batch; b++)
-        SN_TRY(take_sample(s, weights, draw, b));
-    const sn_scorer_batch batch = {draw->branch, s->hybrid, s->order, s->options.dropout, draw->key};
+/* The batch's residuals through one branch and back. Dropout leaves out other values in each. */
+static snarm_status run_branch(sn_step *s, sn_scorer_weights *weights, size_t branch, uint32_t key, float *gradients,
+                               sn_map_loss_result *loss) {
+    const sn_scorer_batch batch = {branch, s->hybrid, s->order, s->options.dropout, key + (uint32_t)branch};
     SN_TRY(sn_scorer_training_forward(s->training, weights, &batch, s->logits));
     for (size_t b = 0; b < s->options.batch; b++)
         sn_prior_add(&s->options.prior, s->distances + b * s->patches, s->gain, s->patches, SN_SCANS,
                      s->logits + b * SN_SCANS * s->patches);
-    sn_map_loss_result map;
-    sn_map_loss_run(s->loss, s->logits, s->masks, NULL, s->diff_logits, &map);
-    SN_TRY(sn_scorer_training_backward(s->training, weights, &batch, s->diff_logits, gradients));
+    sn_map_loss_run(s->loss, s->logits, s->masks, NULL, s->diff_logits, loss);
+    return sn_scorer_training_backward(s->training, weights, &batch, s->diff_logits, gradients);
+}
+
+snarm_status sn_step_run(sn_step *s, sn_scorer_weights *weights, const sn_draw *draw, float *gradients,
+                         sn_step_loss *loss) {
+    for (size_t b = 0; b < s->options.batch; b++)
+        SN_TRY(take_sample(s, weights, draw, b));
+    sn_map_loss_result mean = {0};
+    for (size_t i = 0; i < draw->branch_count; i++) {
+        sn_map_loss_result map;
+        SN_TRY(run_branch(s, weights, draw->first_branch + i, draw->key, gradients, &map));
+        mean.total += map.total / (double)draw->branch_count;
+        mean.focal += map.focal / (double)draw->branch_count;
+        mean.dice += map.dice / (double)draw->branch_count;
+    }
     sn_navigator_training_forward(s->training, weights, s->hybrid, s->navigator);
     const double navigator = sn_focal_loss(s->navigator, s->labels, s->options.batch * s->patches, s->options.navigator_alpha,
                                            s->options.navigator_gamma, s->options.navigator_weight, s->diff_navigator);
     sn_navigator_training_backward(s->training, weights, s->hybrid, s->diff_navigator, gradients);
-    *loss = (sn_step_loss){map.total + s->options.navigator_weight * navigator, map.focal, map.dice, navigator};
+    *loss = (sn_step_loss){mean.total + s->options.navigator_weight * navigator, mean.focal, mean.dice, navigator};
     return SNARM_OK;
 }

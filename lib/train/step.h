@@ -1,4 +1,4 @@
-/* One step of training as far as the gradients: samples to residuals, forward through one branch, loss, backward. */
+/* One step of training as far as the gradients: samples to residuals, and with these each branch forward, loss, backward. */
 #ifndef SN_TRAIN_STEP_H
 #define SN_TRAIN_STEP_H
 
@@ -24,19 +24,20 @@ snarm_status sn_step_create(sn_step **out, const sn_scorer_weights *sizes, const
                             const snarm_bank *bank, const sn_step_options *options);
 void sn_step_destroy(sn_step *step);
 
-/* A batch: which samples, how they are mirrored, through which branch. */
+/* A batch: which samples, how they are mirrored, through which branches. */
 typedef struct sn_draw {
     const size_t *samples; /* (batch) */
     const int *mirrors;    /* (batch) */
-    size_t branch;
+    size_t first_branch, branch_count;
     uint32_t key; /* of the dropout and the shuffling: another one each step */
 } sn_draw;
 
+/* Of the maps the means over the branches. */
 typedef struct sn_step_loss {
     double total, focal, dice, navigator;
 } sn_step_loss;
 
-/* gradients, which mirrors weights->values, receives those of the navigator and of the branch; others stay. The running
+/* gradients, which mirrors weights->values, receives those of the navigator and of the branches; others stay. The running
  * statistics in weights are moved on. */
 snarm_status sn_step_run(sn_step *step, sn_scorer_weights *weights, const sn_draw *draw, float *gradients,
                          sn_step_loss *loss);

@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "core/memory.h"
+#include "scorer/training.h"
 #include "train/checkpoint.h"
 #include "train/initialise.h"
 #include "train/optimiser.h"
@@ -138,11 +139,12 @@ static snarm_status train_step(trainer *t, int64_t step) {
         const uint64_t bits = sn_rng_next(&t->random);
         mirrors[b] = (plan->mirror_x && bits >> 62 & 1 ? SN_MIRROR_X : 0) | (plan->mirror_y && bits >> 63 ? SN_MIRROR_Y : 0);
     }
-    const sn_draw draw = {samples, mirrors, sn_rng_below(&t->random, plan->branches), (uint32_t)(sn_rng_next(&t->random) >> 32)};
+    const sn_draw draw = {samples, mirrors, 0, plan->branches, (uint32_t)(sn_rng_next(&t->random) >> 32)};
     sn_step_loss loss;
     SN_TRY(sn_step_run(t->step, t->weights, &draw, t->gradients, &loss));
-    bool active[1 + SN_BRANCHES_MAX] = {true};
-    active[1 + draw.branch] = true;
+    bool active[1 + SN_BRANCHES_MAX];
+    for (size_t group = 0; group <= plan->branches; group++)
+        active[group] = true;
     sn_step_report report;
     sn_optimiser_step(t->optimiser, t->weights->values, t->gradients, active, sn_schedule_rate(&t->schedule, step), &report);
     if (isfinite(loss.total)) {
@@ -152,11 +154,23 @@ static snarm_status train_step(trainer *t, int64_t step) {
     return SNARM_OK;
 }
 
-/* Looks at the averaged weights, and keeps them if none were better. */
+/* Multiplies the network's logits: the heads' last layer, which is linear. */
+static void shrink(const sn_scorer_weights *weights, double factor) {
+    for (size_t h = 0; h < weights->branches * SN_SCANS; h++) {
+        float *out = weights->values + sn_weight_offset(weights, weights->heads[h].out_weight);
+        for (size_t i = 0; i < weights->embedding; i++)
+            out[i] *= (float)factor;
+        weights->values[sn_weight_offset(weights, weights->heads[h].out_bias)] *= (float)factor;
+    }
+}
+
+/* Looks at the averaged weights, shrunk as they would be used, and keeps them if none were better. */
 static snarm_status look(trainer *t, int64_t step) {
     sn_validation_result result;
     const size_t bytes = t->weights->values_count * sizeof(float);
     memcpy(t->averaged->values, t->optimiser->averages, bytes);
+    if (t->plan->calibration.prior.slope > 0)
+        shrink(t->averaged, t->plan->shrinkage);
     SN_TRY(sn_validation_run(t->validation, t->averaged, &result));
     t->report->pixel_ap = result.pixel_ap;
     if (step == 0 || result.pixel_ap > t->report->best_pixel_ap) {

@@ -17,6 +17,8 @@ typedef struct sn_train_plan {
     double rate, final_rate; /* of the learning rate: its peak, and the share of it left at the end */
     double decay, clip, average, dropout, shuffled; /* shuffled: share of samples with their channels in another order */
     double focal_weight, dice_weight, focal_alpha, focal_gamma, navigator_weight;
+    double shrinkage; /* what the network's logits are multiplied by when training is done, if there is a prior to shrink to: above 0, at
+                         most 1 */
     double reference_ratio;
     double smoothing; /* of the maps at a check, pixels of the samples' masks */
     bool mirror_x, mirror_y;

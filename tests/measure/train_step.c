@@ -164,7 +164,7 @@ static void run_whole(bench *b, size_t branch) {
     int mirrors[BATCH];
     for (size_t i = 0; i < BATCH; i++)
         picked[i] = sn_rng_below(&b->rng, SAMPLES), mirrors[i] = (int)sn_rng_below(&b->rng, 4);
-    const sn_draw draw = {picked, mirrors, branch, (uint32_t)sn_rng_next(&b->rng)};
+    const sn_draw draw = {picked, mirrors, branch, 1, (uint32_t)sn_rng_next(&b->rng)};
     sn_step_loss loss;
     check(sn_step_run(b->step, b->weights, &draw, b->gradients, &loss));
 }

@@ -81,7 +81,7 @@ START_TEST(trains_saves_loads) {
     snarm_scorer_info scorer = {.struct_size = sizeof scorer};
     ck_ok(snarm_scorer_get_info(snarm_detector_scorer(detector), &scorer));
     ck_assert(scorer.neighbours == 1 && scorer.residual_scale > 0 && scorer.embedding == 8);
-    ck_assert(scorer.prior_border == 0.5 && info.format_version == 4);
+    ck_assert(scorer.prior_border == 0.75 && info.format_version == 4);
     float map[PIXELS];
     const snarm_result bad = inspect(detector, pictures[PICTURES], map), good = inspect(detector, pictures[0], NULL);
     ck_assert(bad.anomalous && !good.anomalous && bad.score > good.score);

@@ -310,7 +310,7 @@ START_TEST(calibrate_good) {
 }
 END_TEST
 
-/* The prior is learnt on distances over the root of the coverage, the scale without it. */
+/* The prior is learnt on distances over a power of the coverage, the scale without it. */
 START_TEST(calibrate_borders) {
     float coverage[16], distances[32];
     for (size_t i = 0; i < 16; i++)
@@ -329,11 +329,11 @@ START_TEST(calibrate_borders) {
         for (size_t s = 0; s < 2; s++)
             sn_samples_get(c.samples, s, 0, NULL, NULL, distances + 16 * s, marks + 16 * s);
         for (size_t i = 0; i < 32; i++)
-            distances[i] *= coverage[i % 16] < 1 ? 2 : 1;
+            distances[i] *= (float)pow((double)coverage[i % 16], -SN_PRIOR_BORDER);
         const sn_prior prior = sn_prior_fit(distances, marks, 32);
         ck_assert_double_eq(found.prior.slope, prior.slope);
         ck_assert_double_eq(found.prior.centre, prior.centre);
-        ck_assert_double_eq(found.prior.border, whole ? 0 : 0.5);
+        ck_assert_double_eq(found.prior.border, whole ? 0 : SN_PRIOR_BORDER);
         ck_assert_double_eq_tol(found.residual_scale, 2, 1e-6);
         finish(&c);
     }

@@ -105,7 +105,7 @@ END_TEST
 START_TEST(learns_with_a_coverage) {
     float coverage[PATCHES];
     for (int i = 0; i < PATCHES; i++)
-        coverage[i] = i % GRID == 0 ? 0.25f : 1;
+        coverage[i] = i % GRID == 0 ? 0.0625f : 1;
     snarm_train_options options = options_of(2);
     options.coverage = coverage;
     const char *path = scratch_file("scorer.safetensors");
@@ -117,10 +117,10 @@ START_TEST(learns_with_a_coverage) {
     ck_ok(snarm_scorer_create(&scorer, path, &grid));
     snarm_scorer_info info = {.struct_size = sizeof info};
     ck_ok(snarm_scorer_get_info(scorer, &info));
-    ck_assert(info.prior_border == 0.5);
+    ck_assert(info.prior_border == 0.75);
     float distances[PATCHES], logits[16 * PATCHES] = {0};
     for (int i = 0; i < PATCHES; i++)
-        distances[i] = (float)info.prior_centre * (i % GRID == 0 ? 0.5f : 1);
+        distances[i] = (float)info.prior_centre * (i % GRID == 0 ? 0.125f : 1);
     ck_ok(snarm_scorer_add_prior(scorer, distances, logits));
     for (int i = 0; i < PATCHES; i++)
         ck_assert_float_eq_tol(logits[i], 0, 1e-5f);

@@ -8,6 +8,7 @@
 #include "snarm/metrics.h"
 #include "support.h"
 #include "train/initialise.h"
+#include "train/step.h"
 #include "train/trainer.h"
 #include "train/validation.h"
 
@@ -125,20 +126,24 @@ START_TEST(validation_distances) {
 }
 END_TEST
 
+static sn_scorer_weights toy_sizes(void) {
+    return (sn_scorer_weights){.channels = CHANNELS,
+                               .embedding = 8,
+                               .branches = 2,
+                               .depth = 1,
+                               .states = 4,
+                               .rank = 1,
+                               .taps = 4,
+                               .rates = {1, 2},
+                               .reference_ratio = 0.75,
+                               .residual_scale = problem.calibration.residual_scale,
+                               .prior = problem.calibration.prior};
+}
+
 /* A network that says nothing leaves the prior, which ranks as the distances do but for what lies between
  * patches. */
 START_TEST(validation_silent) {
-    const sn_scorer_weights sizes = {.channels = CHANNELS,
-                                     .embedding = 8,
-                                     .branches = 2,
-                                     .depth = 1,
-                                     .states = 4,
-                                     .rank = 1,
-                                     .taps = 4,
-                                     .rates = {1, 2},
-                                     .reference_ratio = 0.75,
-                                     .residual_scale = problem.calibration.residual_scale,
-                                     .prior = problem.calibration.prior};
+    const sn_scorer_weights sizes = toy_sizes();
     sn_scorer_weights *weights;
     ck_ok(sn_scorer_weights_create(&weights, &sizes));
     sn_rng rng;
@@ -192,6 +197,7 @@ static sn_train_plan toy_plan(int64_t steps) {
                            .focal_alpha = 0.5,
                            .focal_gamma = 2,
                            .navigator_weight = 1,
+                           .shrinkage = 1,
                            .reference_ratio = 0.75,
                            .smoothing = 2,
                            .mirror_x = true,
@@ -254,6 +260,55 @@ static int look_on(void *user, const snarm_train_report *report) {
     return w->cancel_at > 0 && report->step >= w->cancel_at;
 }
 
+/* A step of several branches is a step of each, on the same samples: gradients, running statistics and losses. */
+START_TEST(branches_together) {
+    const sn_scorer_weights sizes = toy_sizes();
+    const sn_step_options options = {.batch = 3,
+                                     .reference_ratio = 0.75,
+                                     .residual_scale = problem.calibration.residual_scale,
+                                     .prior = problem.calibration.prior,
+                                     .map_loss = {1, 1, 0.5, 2, false},
+                                     .navigator_weight = 1,
+                                     .navigator_alpha = 0.5,
+                                     .navigator_gamma = 2,
+                                     .dropout = 0.1,
+                                     .shuffled = 1};
+    const size_t picked[3] = {1, 4, 9};
+    const int mirrors[3] = {0, SN_MIRROR_X, SN_MIRROR_Y};
+    const int former = sn_threads_enter(1);
+    sn_scorer_weights *weights[2];
+    float *gradients[2];
+    sn_step_loss both, each[2];
+    for (int apart = 0; apart < 2; apart++) {
+        ck_ok(random_scorer_weights(&weights[apart], &sizes, 6));
+        gradients[apart] = calloc(weights[apart]->values_count, sizeof(float));
+        sn_step *step;
+        ck_ok(sn_step_create(&step, weights[apart], problem.samples, problem.bank, &options));
+        for (size_t b = 0; b < 2 && apart; b++)
+            ck_ok(sn_step_run(step, weights[1], &(sn_draw){picked, mirrors, b, 1, 77}, gradients[1], &each[b]));
+        if (!apart)
+            ck_ok(sn_step_run(step, weights[0], &(sn_draw){picked, mirrors, 0, 2, 77}, gradients[0], &both));
+        sn_step_destroy(step);
+    }
+    sn_threads_leave(former);
+    ck_assert(same(weights[0], weights[1]));
+    size_t moved = 0;
+    for (size_t i = 0; i < weights[0]->values_count; i++) {
+        ck_assert(gradients[0][i] == gradients[1][i]);
+        moved += gradients[0][i] != 0;
+    }
+    ck_assert_uint_gt(moved, weights[0]->values_count / 2);
+    ck_assert(each[0].focal != each[1].focal && each[0].navigator == both.navigator);
+    ck_assert_double_eq_tol(both.focal, (each[0].focal + each[1].focal) / 2, 1e-12);
+    ck_assert_double_eq_tol(both.dice, (each[0].dice + each[1].dice) / 2, 1e-12);
+    ck_assert_double_eq_tol(both.total, (each[0].total + each[1].total) / 2, 1e-9);
+    for (int i = 0; i < 2; i++) {
+        sn_scorer_weights_destroy(weights[i]);
+        free(gradients[i]);
+    }
+}
+END_TEST
+
 START_TEST(learns) {
     watch w = {0};
     sn_train_plan plan = toy_plan(120);
@@ -271,6 +326,39 @@ START_TEST(learns) {
     ck_assert(w.last == 120 && w.calls >= 7); /* at the start, and at each check */
     ck_assert(weights->branches == 2 && weights->rates[1] == 2 && weights->reference_ratio == 0.75);
     sn_scorer_weights_destroy(weights);
+}
+END_TEST
+
+/* The kept network speaks softer by the factor that the plan asks for, and is otherwise what training made of it. */
+START_TEST(shrunk) {
+    sn_train_plan plan = toy_plan(60);
+    plan.checks = 1;
+    snarm_train_report whole_report, half_report;
+    sn_scorer_weights *whole = train(&plan, &whole_report);
+    plan.shrinkage = 0.5;
+    sn_scorer_weights *half = train(&plan, &half_report);
+    ck_assert(whole_report.best_step == 60 && half_report.best_step == 60);
+    ck_assert_double_ne(whole_report.best_pixel_ap, half_report.best_pixel_ap);
+    size_t halved = 0;
+    for (size_t h = 0; h < half->branches * SN_SCANS; h++) {
+        for (size_t i = 0; i < half->embedding; i++)
+            ck_assert(half->heads[h].out_weight[i] == 0.5f * whole->heads[h].out_weight[i]);
+        ck_assert(half->heads[h].out_bias[0] == 0.5f * whole->heads[h].out_bias[0]);
+        halved += half->embedding + 1;
+    }
+    size_t other = 0;
+    for (size_t i = 0; i < half->values_count; i++)
+        other += half->values[i] != whole->values[i];
+    ck_assert_uint_le(other, halved);
+    sn_scorer_weights_destroy(half);
+    plan.calibration.prior.slope = 0; /* nothing to shrink to */
+    half = train(&plan, &half_report);
+    plan.shrinkage = 1;
+    sn_scorer_weights *without = train(&plan, &whole_report);
+    ck_assert(same(half, without));
+    sn_scorer_weights_destroy(whole);
+    sn_scorer_weights_destroy(half);
+    sn_scorer_weights_destroy(without);
 }
 END_TEST
 
@@ -427,7 +515,9 @@ int main(void) {
     tcase_add_test(cases, validation_distances);
     tcase_add_test(cases, validation_silent);
     tcase_add_test(cases, validation_one_kind);
+    tcase_add_test(cases, branches_together);
     tcase_add_test(cases, learns);
+    tcase_add_test(cases, shrunk);
     tcase_add_test(cases, seeds);
     tcase_add_test(cases, cancel);
     tcase_add_test(cases, cancel_at_once);

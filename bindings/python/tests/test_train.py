@@ -47,17 +47,17 @@ def test_trains_and_loads(work, bank):
 def test_borders(work, bank):
     samples = [sample(number, number % 3 > 0) for number in range(16)]
     coverage = np.ones((GRID, GRID), np.float32)
-    coverage[0] = 0.25
+    coverage[0] = 0.0625
     coverage = coverage.reshape(-1)
     path = work / "borders.safetensors"
     options = snarm.TrainOptions(**{**OPTIONS, "steps": 2})
     snarm.train_scorer(path, bank, samples, train=options, coverage=coverage, **SIZES)
     with snarm.Scorer(path, grid_width=GRID, grid_height=GRID, coverage=coverage) as scorer:
         info = scorer.info
-        assert info.prior_border == 0.5
+        assert info.prior_border == 0.75
         logits = np.zeros((info.maps, GRID * GRID), np.float32)
         distances = np.full(GRID * GRID, info.prior_centre, np.float32)
-        distances[:GRID] /= 2
+        distances[:GRID] /= 8
         scorer.add_prior(distances, logits)
         assert np.abs(logits).max() < 1e-5
     with pytest.raises(snarm.ArgumentError, match="coverage"):
