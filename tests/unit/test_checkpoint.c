@@ -187,11 +187,11 @@ START_TEST(other_files) {
     const float values[1] = {1};
     static const char *const metadata[][3] = {
         /* kind, version, words of the error */
-        {NULL, "1", "kind is absent"},
-        {"snarm-model", "1", "kind is snarm-model"},
-        {"snarm-training", "2", "version is 2"},
+        {NULL, "2", "kind is absent"},
+        {"snarm-model", "2", "kind is snarm-model"},
+        {"snarm-training", "1", "version is 1"},
         {"snarm-training", "x", "version is 'x'"},
-        {"snarm-training", "1", "weights is missing"},
+        {"snarm-training", "2", "weights is missing"},
     };
     for (size_t i = 0; i < sizeof metadata / sizeof *metadata; i++) {
         sn_writer *writer;
