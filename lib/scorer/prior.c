@@ -9,6 +9,13 @@ static double log_distance(float distance) {
     return log((double)distance > least ? (double)distance : least);
 }
 
+snarm_status sn_check_coverage(const float *coverage, size_t count, const char *where) {
+    for (size_t i = 0; coverage != NULL && i < count; i++)
+        if (!(coverage[i] > 0 && coverage[i] <= 1))
+            return sn_error(SNARM_ERROR_ARGUMENT, "%s: coverage[%zu] is %g, expected above 0, at most 1", where, i, (double)coverage[i]);
+    return SNARM_OK;
+}
+
 void sn_prior_gain(const float *coverage, size_t count, double border, float *gain) {
     for (size_t i = 0; i < count; i++)
         gain[i] = (float)pow((double)coverage[i], -border);

@@ -3,6 +3,8 @@
 #ifndef SN_SCORER_PRIOR_H
 #define SN_SCORER_PRIOR_H
 
+#include "core/status.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +20,9 @@ enum { SN_PRIOR_LIMIT = 8 };
  * by itself make that mean vary sqrt(N / n) times as much as one of all N, which leaves the root of the coverage; places that vary
  * alike leave the coverage. Neighbours in a feature map are in between. */
 #define SN_PRIOR_BORDER 0.75
+
+/* SNARM_ERROR_ARGUMENT, beginning with where, if a value of coverage (count; NULL: all 1) is not above 0 and at most 1. */
+snarm_status sn_check_coverage(const float *coverage, size_t count, const char *where);
 
 /* gain (count) = coverage^-border: what distances are multiplied by. */
 void sn_prior_gain(const float *coverage, size_t count, double border, float *gain);

@@ -59,14 +59,6 @@ static snarm_status read_options(snarm_scorer_options *options, const snarm_scor
     return SNARM_OK;
 }
 
-static snarm_status check_coverage(const float *coverage, size_t patches) {
-    for (size_t i = 0; coverage != NULL && i < patches; i++)
-        if (!(coverage[i] > 0 && coverage[i] <= 1))
-            return sn_error(SNARM_ERROR_ARGUMENT, "snarm_scorer_create: coverage[%zu] is %g, expected above 0, at most 1", i,
-                            (double)coverage[i]);
-    return SNARM_OK;
-}
-
 static void destroy_state(void *data) {
     scorer_state *state = data;
     if (state == NULL)
@@ -167,7 +159,7 @@ snarm_status sn_scorer_create_from_weights(snarm_scorer **out, const sn_scorer_w
     *out = NULL;
     snarm_scorer_options checked;
     SN_TRY(read_options(&checked, options));
-    SN_TRY(check_coverage(checked.coverage, (size_t)checked.grid_width * (size_t)checked.grid_height));
+    SN_TRY(sn_check_coverage(checked.coverage, (size_t)checked.grid_width * (size_t)checked.grid_height, "snarm_scorer_create"));
     sn_type type;
     const char *note;
     SN_TRY(sn_type_choose(&type, checked.precision, "snarm_scorer_create", &note));

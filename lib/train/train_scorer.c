@@ -41,14 +41,6 @@ static snarm_status check_source(const snarm_train_source *s) {
     return SNARM_OK;
 }
 
-static snarm_status check_coverage(const float *coverage, size_t patches) {
-    for (size_t i = 0; coverage != NULL && i < patches; i++)
-        if (!(coverage[i] > 0 && coverage[i] <= 1))
-            return sn_error(SNARM_ERROR_ARGUMENT, "snarm_train_options: coverage[%zu] is %g, expected above 0, at most 1", i,
-                            (double)coverage[i]);
-    return SNARM_OK;
-}
-
 static snarm_status allocate(training *t) {
     const size_t neighbours = t->shape.neighbours, count = t->source->count;
     SN_TRY(sn_alloc(&t->all_distances, t->patches, neighbours * sizeof(float), "distances"));
@@ -159,7 +151,7 @@ snarm_status snarm_train_scorer(const char *path, const snarm_bank *bank, const 
                                  neighbours != 0 ? (size_t)neighbours : 3, (size_t)source->mask_width,
                                  (size_t)source->mask_height, t.options.coverage};
     t.patches = t.shape.grid_width * t.shape.grid_height;
-    SN_TRY(check_coverage(t.options.coverage, t.patches));
+    SN_TRY(sn_check_coverage(t.options.coverage, t.patches, "snarm_train_options"));
     sn_train_options_settle(&t.options, t.patches);
     const size_t fits = (size_t)t.options.memory / sn_samples_bytes(&t.shape);
     if (source->count > fits)
