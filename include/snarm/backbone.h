@@ -82,6 +82,8 @@ typedef struct snarm_backbone_info {
     int32_t precision;     /* SNARM_PRECISION_F32 or SNARM_PRECISION_BF16: what the network is run in */
     const char *precision_note; /* why it is not what was asked for, or what auto would take elsewhere; "" otherwise. Static */
     const char *name;      /* what the weights file calls its network, "snarm-18" the built-in one; "" if it does not say */
+    int32_t stage_count;   /* stages of a CNN, groups of a ViT that the features are made of */
+    int32_t stage_channels[SNARM_LAYERS_MAX]; /* channels of each, C in all, in the order of the features: for snarm_train_options */
 } snarm_backbone_info;
 SNARM_API snarm_status snarm_backbone_get_info(const snarm_backbone *backbone, snarm_backbone_info *info);
 

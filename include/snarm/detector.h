@@ -202,6 +202,8 @@ typedef struct snarm_detector_info {
     int32_t channels;                              /* of a patch's features: backbone.channels, with depth twice that */
     double depth_range, depth_background;          /* of the reliefs, as in snarm_relief_options; 0, 0 without depth */
     double depth_weight;                           /* that the relief's features are multiplied by; 0 without */
+    double score_first_stage;                      /* how much the first stage of the features counts in the distances that the image score is
+                                                      made of, 0..1; 1: they are those to the bank */
 } snarm_detector_info;
 SNARM_API snarm_status snarm_detector_get_info(const snarm_detector *detector, snarm_detector_info *info);
 

@@ -54,6 +54,7 @@ typedef struct snarm_scorer_info {
                                projections and the heads; the rest is f32 */
     const char *precision_note; /* as in snarm_backbone_info */
     double prior_border;    /* see snarm_scorer_add_prior; 0: none */
+    int32_t prior_stages;   /* stages of a prior of residuals (snarm_scorer_logits); 0: it is one of distances (snarm_scorer_add_prior) */
 } snarm_scorer_info;
 SNARM_API snarm_status snarm_scorer_get_info(const snarm_scorer *scorer, snarm_scorer_info *info);
 
@@ -64,6 +65,9 @@ SNARM_API snarm_status snarm_scorer_navigator(const snarm_scorer *scorer, const 
  *   hybrid     (N, 2C) floats of snarm_residual_hybrid, N = grid_width * grid_height
  *   reference  (N) bytes, 1 on the reference set; exactly N - round(ratio * N) zeros
  *   logits     (maps, N) floats: map branch * scans + scan, each in image order
+ * A scorer that was trained with stages (snarm_train_options; those of a fit are) adds to them what the inter-residuals say by themselves:
+ * prior_slope * ln(size / (coverage^prior_border * prior_centre)), within -8..8, where size is the geometric mean over the stages of the root
+ * mean square of their channels: each stage counts as much as any other, however large its values.
  * SNARM_ERROR_ARGUMENT if a value of hybrid is not finite or reference is not such a mask.
  * Any number of threads may call it on one handle at the same time; results do not depend on that. */
 SNARM_API snarm_status snarm_scorer_logits(const snarm_scorer *scorer, const float *hybrid, const uint8_t *reference,
@@ -73,7 +77,8 @@ SNARM_API snarm_status snarm_scorer_logits(const snarm_scorer *scorer, const flo
  * within -8..8. A scorer trained by this library has learnt what is to be added to that; of a published one it does nothing.
  * prior_border is 0.75 where the scorer was trained with a coverage.
  *   distances  (N) floats, 0 or more: the mean distance of each patch to its k nearest bank vectors
- *   logits     (maps, N) floats of snarm_scorer_logits */
+ *   logits     (maps, N) floats of snarm_scorer_logits
+ * Nothing is added where the prior is one of residuals (prior_stages above 0): snarm_scorer_logits has done that already. */
 SNARM_API snarm_status snarm_scorer_add_prior(const snarm_scorer *scorer, const float *distances, float *logits);
 
 #ifdef __cplusplus

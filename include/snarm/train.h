@@ -65,6 +65,11 @@ typedef struct snarm_train_options {
     const float *coverage;    /* of snarm_train_scorer: (N) floats, above 0, at most 1, as snarm_backbone_coverage gives them, for features
                                  that are smaller at the borders; the scorer's options must then have the same. NULL, the default: 1
                                  everywhere. A fit takes its backbone's */
+    int32_t stage_count;      /* of snarm_train_scorer: of how many stages, one after the other, the features are made; 0..128. The prior is
+                                 then one of residuals in which each stage counts the same (snarm_scorer_logits), which gives better
+                                 maps. Default 0: it is one of distances, as before 0.2 (snarm_scorer_add_prior). A fit takes
+                                 its backbone's */
+    const int32_t *stage_channels; /* (stage_count) channels of each, 2 or more, C in all: snarm_backbone_info has them */
 } snarm_train_options;
 static inline void snarm_train_options_init(snarm_train_options *options) {
     snarm_options_clear(options, sizeof *options);

@@ -198,6 +198,8 @@ static snarm_status fill(snarm_backbone *b, const sn_safetensors *file, const ch
                               (size_t)b->info.grid_width, (size_t)b->info.grid_height));
     b->info.pooled = b->info.channels != -1;
     b->info.channels = (int32_t)sn_features_channels(b->features);
+    b->info.stage_count = (int32_t)b->network->group_count;
+    sn_features_stages(b->features, b->info.stage_channels);
     SN_TRY(read_metadata(b));
     b->weights.file = NULL;
     SN_TRY(sn_pool_create(&b->states, state_create, state_destroy, b));

@@ -144,6 +144,11 @@ size_t sn_features_channels(const sn_features *features) {
     return features->channels;
 }
 
+void sn_features_stages(const sn_features *f, int32_t *channels) {
+    for (size_t g = 0; g < f->part_count; g++)
+        channels[g] = (int32_t)(f->parts[g].out_count - f->parts[g].shared);
+}
+
 size_t sn_features_memory(const sn_features *features) {
     return 2 * features->pooled_floats;
 }

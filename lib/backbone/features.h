@@ -18,6 +18,9 @@ void sn_features_destroy(sn_features *features);
 size_t sn_features_channels(const sn_features *features);
 /* Floats of memory that a run needs. */
 size_t sn_features_memory(const sn_features *features);
+/* The features' channels, group after group: channels (group_count of the create call). A channel that two groups give a share of is the
+ * earlier one's. */
+void sn_features_stages(const sn_features *features, int32_t *channels);
 /* coverage (rows * columns): the share of a position's square that lies inside the groups' grids, brought to this grid as features are;
  * the mean over the channels. Above 0; 1 away from the borders. */
 void sn_features_coverage(const sn_features *features, float *coverage);

@@ -15,7 +15,7 @@ static snarm_status fit_scorer(snarm_detector *d, const char *where) {
         return sn_error(SNARM_ERROR_MISMATCH, "%s: the scorer takes features of %d channels, the backbone gives %d", where,
                         (int)info.channels, (int)d->channels);
     d->logit_maps = info.maps;
-    d->recipe.borders = info.prior_border != 0;
+    d->recipe.prior_apart = info.prior_border != 0 || info.prior_stages != 0;
     if (d->recipe.residual_scale == 0) /* a fit's: the scorer knows what it was trained with */
         d->recipe.residual_scale = info.residual_scale;
     const float *weight;
@@ -30,6 +30,24 @@ static snarm_status fit_scorer(snarm_detector *d, const char *where) {
     residual.scale = d->recipe.residual_scale;
     residual.threads = d->threads;
     return snarm_residual_create(&d->residual, weight, bias, &residual);
+}
+
+sn_stages sn_detector_stages(const snarm_detector *d) {
+    const snarm_backbone_info *shape = &d->shape;
+    const int32_t parts = d->recipe.depth ? 2 : 1;
+    bool narrow = false; /* pooled to so few channels that a stage has no pair of its own */
+    for (int32_t s = 0; s < shape->stage_count; s++)
+        narrow = narrow || shape->stage_channels[s] < 2;
+    sn_stages stages = {.count = narrow ? parts : parts * shape->stage_count};
+    for (int32_t s = 0; s < stages.count; s++)
+        stages.channels[s] = narrow ? shape->channels : shape->stage_channels[s % shape->stage_count];
+    return stages;
+}
+
+void sn_detector_stage_weights(const snarm_detector *d, float *weights) {
+    const int32_t count = sn_detector_stages(d).count, each = count / (d->recipe.depth ? 2 : 1);
+    for (int32_t s = 0; s < count; s++)
+        weights[s] = s % each == 0 ? (float)d->recipe.score_first_stage : 1;
 }
 
 static snarm_scorer_options scorer_options(const snarm_detector *d) {
@@ -129,6 +147,7 @@ snarm_status snarm_detector_get_info(const snarm_detector *detector, snarm_detec
         .depth_range = detector->recipe.relief_range,
         .depth_background = detector->recipe.relief_background,
         .depth_weight = detector->recipe.depth_weight,
+        .score_first_stage = detector->recipe.score_first_stage,
     };
     SN_TRY(sn_options_check(info->struct_size, offsetof(snarm_detector_info, tile_width), "snarm_detector_info"));
     if (detector->recipe.tiled) {

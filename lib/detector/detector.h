@@ -8,16 +8,18 @@
 #include "map/gaussian.h"
 #include "map/tiles.h"
 #include "map/upsample.h"
+#include "residual/stages.h"
 #include "scorer/weights.h"
 #include "snarm/detector.h"
 
-/* Models with tiles, those with depth (and perhaps tiles), and those whose scorer makes up for the borders (and perhaps with depth or
- * tiles) are of formats of their own, so that readers that do not know these do not take them for others. */
+/* Models with tiles, those with depth (and perhaps tiles), and those that use their scorer as 0.1 did not (its prior knows of borders or
+ * stages, or image scores weigh the stages; and perhaps with depth or tiles) are of formats of their own, so that readers that do not know
+ * these do not take them for others. */
 enum {
     SN_MODEL_FORMAT = 1,
     SN_MODEL_FORMAT_TILES = 2,
     SN_MODEL_FORMAT_DEPTH = 3,
-    SN_MODEL_FORMAT_BORDERS = 4,
+    SN_MODEL_FORMAT_STAGES = 4,
     SN_VERSION_TEXT_MAX = 32
 };
 
@@ -32,15 +34,18 @@ typedef struct sn_recipe {
     double smoothing; /* sigma; 0: none */
     double false_alarm_rate;
     double residual_scale;
-    bool borders; /* the scorer's prior makes up for what the neighbourhood means lack at the borders */
+    bool prior_apart; /* the scorer's prior makes up for borders or is one of residuals */
     /* With a scorer, the image score is share times that of the map, and the rest that of the map of distances divided by full. share 1:
      * the map's alone. */
     double score_share, distance_full;
+    double score_first_stage; /* how much the first stage counts in these distances; 1: they are those to the bank */
     uint64_t seed;
 } sn_recipe;
 
 static inline int32_t sn_model_format(const sn_recipe *recipe) {
-    return recipe->borders ? SN_MODEL_FORMAT_BORDERS : recipe->depth ? SN_MODEL_FORMAT_DEPTH : recipe->tiled ? SN_MODEL_FORMAT_TILES : SN_MODEL_FORMAT;
+    if (recipe->prior_apart || recipe->score_first_stage < 1)
+        return SN_MODEL_FORMAT_STAGES;
+    return recipe->depth ? SN_MODEL_FORMAT_DEPTH : recipe->tiled ? SN_MODEL_FORMAT_TILES : SN_MODEL_FORMAT;
 }
 
 /* Weights as they lie in a mapped file, for the network and for saving: tensors and metadata are named prefix + name. */
@@ -116,6 +121,10 @@ snarm_status sn_detector_take_scorer(snarm_detector *detector, sn_scorer_weights
 /* The maps' tables and the pool of inspections, once everything else is set; again after sn_detector_take_scorer, when no inspection is
  * taken. */
 snarm_status sn_detector_ready(snarm_detector *detector);
+/* Of which stages the features are made: the backbone's, with depth those of the picture and those of the relief. */
+sn_stages sn_detector_stages(const snarm_detector *detector);
+/* weights (of these stages): the recipe's of the first stage of picture and relief, 1 of the others. */
+void sn_detector_stage_weights(const snarm_detector *detector, float *weights);
 void sn_detector_unready(snarm_detector *detector);
 
 /* An inspection in two steps, for a caller that does the first one ahead. The second may only follow the first, with the same picture. It

@@ -6,6 +6,7 @@
 #include "bank/bank.h"
 #include "core/memory.h"
 #include "core/threads.h"
+#include "io/number_list.h"
 #include "kernel/type.h"
 #include "scorer/scorer.h"
 
@@ -17,10 +18,8 @@
 static const char FORMAT[] = "snarm detector";
 
 static snarm_status write_layers(sn_writer *writer, const snarm_backbone_info *shape) {
-    char text[SNARM_LAYERS_MAX * 12];
-    size_t used = 0;
-    for (int32_t i = 0; i < shape->layer_count; i++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%d", i > 0 ? "," : "", (int)shape->layers[i]);
+    char text[SN_NUMBER_LIST_SIZE(SNARM_LAYERS_MAX)];
+    sn_number_list_write(shape->layers, (size_t)shape->layer_count, text);
     return sn_writer_metadata(writer, "layers", text);
 }
 
@@ -63,6 +62,8 @@ static snarm_status write_recipe(sn_writer *writer, const snarm_detector *d) {
                 {"threshold", d->threshold}, {"score_low", d->score_low}};
     for (size_t i = 0; i < sizeof real / sizeof *real; i++)
         SN_TRY(sn_writer_metadata_double(writer, real[i].key, real[i].value));
+    if (d->recipe.score_first_stage < 1)
+        SN_TRY(sn_writer_metadata_double(writer, "score_first_stage", d->recipe.score_first_stage));
     char seed[24];
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)d->recipe.seed);
     return sn_writer_metadata(writer, "seed", seed);
@@ -134,18 +135,10 @@ static snarm_status read_int(const sn_safetensors *file, const char *key, int32_
 
 static snarm_status read_layers(const sn_safetensors *file, snarm_backbone_options *options) {
     const char *text = sn_safetensors_metadata(file, "layers");
-    const char *at = text;
-    while (at != NULL && options->layer_count < SNARM_LAYERS_MAX) {
-        char *end;
-        const long layer = strtol(at, &end, 10);
-        if (end == at || layer < 0 || layer > 1000)
-            break;
-        options->layers[options->layer_count++] = (int32_t)layer;
-        if (*end == '\0')
-            return SNARM_OK;
-        at = *end == ',' ? end + 1 : end;
-        if (*end != ',')
-            break;
+    size_t count;
+    if (sn_number_list_read(text, 0, 1000, SNARM_LAYERS_MAX, options->layers, &count)) {
+        options->layer_count = (int32_t)count;
+        return SNARM_OK;
     }
     return sn_error(SNARM_ERROR_FORMAT, "%s: metadata layers is '%.80s', expected a list of numbers",
                     sn_safetensors_path(file), text != NULL ? text : "(missing)");
@@ -158,13 +151,13 @@ static snarm_status read_format(const sn_safetensors *file, snarm_detector *d) {
                         sn_safetensors_path(file), format != NULL ? format : "(missing)", FORMAT);
     int32_t version;
     SN_TRY(read_int(file, "format_version", 1, INT32_MAX, &version));
-    if (version > SN_MODEL_FORMAT_BORDERS)
+    if (version > SN_MODEL_FORMAT_STAGES)
         return sn_error(SNARM_ERROR_UNSUPPORTED, "%s: metadata format_version is %d, this library knows up to %d",
-                        sn_safetensors_path(file), (int)version, SN_MODEL_FORMAT_BORDERS);
-    const bool borders = version == SN_MODEL_FORMAT_BORDERS;
-    d->recipe.depth = version == SN_MODEL_FORMAT_DEPTH || (borders && sn_safetensors_metadata(file, "depth_range") != NULL);
+                        sn_safetensors_path(file), (int)version, SN_MODEL_FORMAT_STAGES);
+    const bool later = version == SN_MODEL_FORMAT_STAGES;
+    d->recipe.depth = version == SN_MODEL_FORMAT_DEPTH || (later && sn_safetensors_metadata(file, "depth_range") != NULL);
     d->recipe.tiled = version == SN_MODEL_FORMAT_TILES ||
-                      ((d->recipe.depth || borders) && sn_safetensors_metadata(file, "tile_width") != NULL);
+                      ((d->recipe.depth || later) && sn_safetensors_metadata(file, "tile_width") != NULL);
     const char *library = sn_safetensors_metadata(file, "library_version");
     snprintf(d->fitted_version, sizeof d->fitted_version, "%s", library != NULL ? library : "");
     return SNARM_OK;
@@ -230,6 +223,9 @@ static snarm_status read_recipe(const sn_safetensors *file, snarm_detector *d, s
         SN_TRY(sn_safetensors_metadata_double(file, "map_threshold", -1e30, 1e30, &map_threshold));
         d->map_threshold = (float)map_threshold;
     }
+    recipe->score_first_stage = 1;
+    if (sn_safetensors_metadata(file, "score_first_stage") != NULL)
+        SN_TRY(sn_safetensors_metadata_double(file, "score_first_stage", 0, 1, &recipe->score_first_stage));
     const char *seed = sn_safetensors_metadata(file, "seed");
     char *end = NULL;
     if (seed != NULL)

@@ -37,6 +37,20 @@ static void spread_distances(const snarm_detector *d, const sn_inspection *inspe
     lay(d, inspection, tile, strip, canvas);
 }
 
+/* Those that the image score is made of. */
+static void spread_score_distances(const snarm_detector *d, const sn_inspection *inspection, size_t tile) {
+    if (d->recipe.score_first_stage < 1) {
+        const sn_stages stages = sn_detector_stages(d);
+        float weights[SN_STAGES_MAX];
+        sn_detector_stage_weights(d, weights);
+        const int former = sn_threads_enter(d->threads);
+        sn_stage_distances(&stages, weights, inspection->inter, (size_t)d->shape.grid_width * (size_t)d->shape.grid_height,
+                           (size_t)d->channels, inspection->patches);
+        sn_threads_leave(former);
+    }
+    spread_distances(d, inspection, tile, inspection->distance_strip, inspection->distance_map);
+}
+
 static snarm_status add_distances(const snarm_detector *d, sn_inspection *inspection, size_t tile, const float *features,
                                   int32_t exclude, int32_t neighbours) {
     const double began = milliseconds();
@@ -70,7 +84,7 @@ static snarm_status add_scorer(const snarm_detector *d, sn_inspection *inspectio
     sn_threads_leave(former);
     lay(d, inspection, tile, inspection->strip, inspection->map);
     if (inspection->distance_map != NULL)
-        spread_distances(d, inspection, tile, inspection->distance_strip, inspection->distance_map);
+        spread_score_distances(d, inspection, tile);
     inspection->map_ms += milliseconds() - began;
     return SNARM_OK;
 }

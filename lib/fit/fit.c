@@ -85,6 +85,7 @@ snarm_status snarm_detector_fit(snarm_detector **out, const char *backbone, cons
                             .smoothing = options.smoothing > 0 ? options.smoothing : 0,
                             .false_alarm_rate = options.false_alarm_rate,
                             .score_share = 1,
+                            .score_first_stage = 1,
                             .distance_full = 1,
                             .seed = options.seed};
     strcpy(d->fitted_version, snarm_version());

@@ -202,7 +202,8 @@ static snarm_status fill(sn_fit_pool *pool, pool_maker *m) {
                                     (size_t)d->recipe.neighbours,
                                     m->grid_width * MASK_CELLS,
                                     m->grid_height * MASK_CELLS,
-                                    d->coverage};
+                                    d->coverage,
+                                    sn_detector_stages(d)};
     const size_t fits = (size_t)m->options->train->memory / sn_samples_bytes(&shape);
     const size_t wanted = (size_t)m->options->train->samples, total = fits < wanted ? fits : wanted;
     if (total < 2 * HELD_OUT_SHARE)

@@ -4,27 +4,38 @@
 #include "train/plan.h"
 #include "train/trainer.h"
 
+/* The first of three stages or more tells where something differs, and much of it of no consequence: it counts half in the distances that
+ * image scores are made of (docs/training.md). */
+enum { FINE_STAGES = 3 };
+static const double first_stage = 0.5;
+
 static snarm_status train(snarm_detector *d, const sn_fit_pool *pool, const snarm_fit_options *options,
                           sn_trained *trained) {
     sn_train_plan plan;
     sn_train_plan_make(&plan, options->train);
     SN_TRY(sn_calibrate(&plan.calibration, pool->training, d->bank));
     const sn_samples_shape *shape = sn_samples_get_shape(pool->training);
+    float weights[SN_STAGES_MAX];
+    if (d->recipe.score_first_stage < 1) {
+        sn_detector_stage_weights(d, weights);
+        plan.stage_weights = weights;
+    }
     plan.smoothing = d->recipe.smoothing * (double)shape->mask_width / (double)d->shape.width;
     char identity[512];
     sn_train_identify(&plan, pool->training, d->bank, identity, sizeof identity);
     plan.identity = identity;
-    const int former = sn_threads_enter(d->threads);
-    snarm_status status = sn_train(trained, pool->training, pool->held_out, d->bank, &plan, &d->training);
-    sn_threads_leave(former);
-    return status;
+    return sn_train(trained, pool->training, pool->held_out, d->bank, &plan, &d->training);
 }
 
 snarm_status sn_fit_train(snarm_detector *d, sn_feature_source *source, const snarm_fit_options *options) {
     sn_fit_pool pool;
+    if (sn_detector_stages(d).count / (d->recipe.depth ? 2 : 1) >= FINE_STAGES)
+        d->recipe.score_first_stage = first_stage;
     SN_TRY(sn_fit_pool_create(&pool, d, source, options));
     sn_trained trained;
+    const int former = sn_threads_enter(d->threads);
     snarm_status status = train(d, &pool, options, &trained);
+    sn_threads_leave(former);
     sn_fit_pool_destroy(&pool);
     if (status != SNARM_OK)
         return status;

@@ -60,7 +60,7 @@ sn_prior sn_prior_fit(const float *distances, const uint8_t *labels, size_t coun
             counts[labels[i]]++;
         }
     if (counts[0] == 0 || counts[1] == 0)
-        return (sn_prior){0, 1, 0};
+        return (sn_prior){.centre = 1};
     const double mean = 0.5 * (sums[0] / counts[0] + sums[1] / counts[1]);
     const double weight = 1 / (counts[0] + counts[1]);
     double a = 0, b = 0;
@@ -75,6 +75,6 @@ sn_prior sn_prior_fit(const float *distances, const uint8_t *labels, size_t coun
             break;
     }
     if (!(a > 0) || !isfinite(a) || !isfinite(b))
-        return (sn_prior){0, 1, 0};
-    return (sn_prior){a, exp(mean - b / a), 0};
+        return (sn_prior){.centre = 1};
+    return (sn_prior){.slope = a, .centre = exp(mean - b / a)};
 }

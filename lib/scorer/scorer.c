@@ -38,6 +38,7 @@ typedef struct scorer_state {
     float *scratch;    /* a branch's */
     char *scans;       /* (4, N, D) of the type */
     float *hidden;     /* (N, D): inside a head */
+    float *sizes;      /* (N) of the hybrid residual; NULL without a prior of these */
     int32_t *order;    /* (4, hard) */
 } scorer_state;
 
@@ -69,6 +70,7 @@ static void destroy_state(void *data) {
     sn_free(state->scratch);
     sn_free(state->scans);
     sn_free(state->hidden);
+    sn_free(state->sizes);
     sn_free(state->order);
     sn_free(state);
 }
@@ -87,6 +89,8 @@ static snarm_status fill_state(scorer_state *state, const snarm_scorer *scorer) 
     if (scorer->type != SN_TYPE_F32)
         SN_TRY(sn_alloc(&state->rounded, scorer->patches, 2 * scorer->channels * sizeof *state->rounded, "scorer state"));
     SN_TRY(sn_alloc(&state->hidden, scorer->patches, row, "scorer state"));
+    if (scorer->prior.stages.count > 0)
+        SN_TRY(sn_alloc(&state->sizes, scorer->patches, sizeof *state->sizes, "scorer state"));
     return sn_alloc(&state->order, SN_SCANS * scorer->hard, sizeof *state->order, "scorer state");
 }
 
@@ -246,6 +250,7 @@ snarm_status snarm_scorer_get_info(const snarm_scorer *scorer, snarm_scorer_info
                                     .prior_slope = scorer->prior.slope,
                                     .prior_centre = scorer->prior.centre,
                                     .prior_border = scorer->prior.border,
+                                    .prior_stages = scorer->prior.stages.count,
                                     .precision = scorer->type == SN_TYPE_BF16 ? SNARM_PRECISION_BF16 : SNARM_PRECISION_F32,
                                     .precision_note = scorer->precision_note};
     sn_options_write(info, &full, sizeof full);
@@ -284,6 +289,14 @@ static snarm_status embed(const snarm_scorer *scorer, scorer_state *state, const
     return sn_linear_run(scorer->embed, state->stream, state->rounded, state->embedded);
 }
 
+static void add_residual_prior(const snarm_scorer *scorer, scorer_state *state, const float *hybrid, float *logits) {
+    const sn_prior *prior = &scorer->prior;
+    if (prior->stages.count == 0)
+        return;
+    sn_residual_sizes(&prior->stages, hybrid, 2 * scorer->channels, scorer->patches, scorer->channels, state->sizes);
+    sn_prior_add(prior, state->sizes, scorer->gain, scorer->patches, scorer->branch_count * SN_SCANS, logits);
+}
+
 static snarm_status run(const snarm_scorer *scorer, scorer_state *state, const float *hybrid,
                         const uint8_t *reference, float *logits) {
     static const char function[] = "snarm_scorer_logits";
@@ -307,6 +320,7 @@ static snarm_status run(const snarm_scorer *scorer, scorer_state *state, const f
                                state->scans + scan * patches * embedding * sn_type_size(scorer->type), state->hidden,
                                logits + (b * SN_SCANS + scan) * patches));
     }
+    add_residual_prior(scorer, state, hybrid, logits);
     return SNARM_OK;
 }
 
@@ -333,6 +347,7 @@ snarm_status snarm_scorer_add_prior(const snarm_scorer *scorer, const float *dis
                         scorer == NULL      ? "scorer"
                         : distances == NULL ? "distances"
                                             : "logits");
-    sn_prior_add(&scorer->prior, distances, scorer->gain, scorer->patches, scorer->branch_count * SN_SCANS, logits);
+    if (scorer->prior.stages.count == 0)
+        sn_prior_add(&scorer->prior, distances, scorer->gain, scorer->patches, scorer->branch_count * SN_SCANS, logits);
     return SNARM_OK;
 }

@@ -1,11 +1,11 @@
 #include "scorer/weights.h"
 
 #include "core/memory.h"
+#include "io/number_list.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { CHANNELS_MAX = 4096, TAPS_MAX = 64, PREFIX_MAX = 64, NAME_MAX_ALL = PREFIX_MAX + SN_WEIGHT_NAME_MAX };
@@ -209,18 +209,13 @@ static snarm_status read_rates(sn_scorer_weights *sizes, const source *from) {
         return sn_error(SNARM_ERROR_FORMAT,
                         "%s: metadata %s is absent, expected the atrous rates of %zu branches",
                         sn_safetensors_path(from->file), key, sizes->branches);
-    const char *at = text;
-    size_t count = 0;
-    for (; count < sizes->branches; count++) {
-        char *end;
-        long rate = *at >= '0' && *at <= '9' ? strtol(at, &end, 10) : 0;
-        if (rate < 1 || rate > SN_RATE_MAX || *end != (count + 1 < sizes->branches ? ',' : '\0'))
-            return sn_error(SNARM_ERROR_FORMAT,
-                            "%s: metadata %s is '%s', expected %zu numbers of 1..%d like 3,6,12,24",
-                            sn_safetensors_path(from->file), key, text, sizes->branches, SN_RATE_MAX);
-        sizes->rates[count] = (size_t)rate;
-        at = end + 1;
-    }
+    int32_t rates[SN_BRANCHES_MAX];
+    size_t count;
+    if (!sn_number_list_read(text, 1, SN_RATE_MAX, SN_BRANCHES_MAX, rates, &count) || count != sizes->branches)
+        return sn_error(SNARM_ERROR_FORMAT, "%s: metadata %s is '%s', expected %zu numbers of 1..%d like 3,6,12,24",
+                        sn_safetensors_path(from->file), key, text, sizes->branches, SN_RATE_MAX);
+    for (size_t b = 0; b < count; b++)
+        sizes->rates[b] = (size_t)rates[b];
     return SNARM_OK;
 }
 
@@ -237,9 +232,26 @@ static const char *key_of(char key[NAME_MAX_ALL], const source *from, const char
     return sn_safetensors_metadata(from->file, key);
 }
 
+/* The channels of the prior's stages. */
+static snarm_status read_stages(sn_scorer_weights *sizes, const source *from) {
+    char key[NAME_MAX_ALL];
+    const char *text = key_of(key, from, "prior_stages");
+    if (text == NULL)
+        return SNARM_OK;
+    sn_stages *stages = &sizes->prior.stages;
+    size_t count;
+    if (!sn_number_list_read(text, 2, CHANNELS_MAX, SN_STAGES_MAX, stages->channels, &count))
+        return sn_error(SNARM_ERROR_FORMAT, "%s: metadata %s is '%.80s', expected 1..%d numbers of 2..%d like 64,128",
+                        sn_safetensors_path(from->file), key, text, SN_STAGES_MAX, CHANNELS_MAX);
+    stages->count = (int32_t)count;
+    if (sn_check_stages(stages, (int32_t)sizes->channels, key) != SNARM_OK)
+        return sn_error_prefix(SNARM_ERROR_FORMAT, "%s: metadata", sn_safetensors_path(from->file));
+    return SNARM_OK;
+}
+
 static snarm_status read_calibration(sn_scorer_weights *sizes, const source *from) {
     char key[NAME_MAX_ALL];
-    sizes->residual_scale = 1, sizes->prior = (sn_prior){0, 1, 0}, sizes->neighbours = 0;
+    sizes->residual_scale = 1, sizes->prior = (sn_prior){.centre = 1}, sizes->neighbours = 0;
     if (key_of(key, from, "residual_scale") != NULL)
         SN_TRY(sn_safetensors_metadata_double(from->file, key, 1e-18, 1e18, &sizes->residual_scale));
     if (key_of(key, from, "prior_slope") != NULL) {
@@ -248,6 +260,7 @@ static snarm_status read_calibration(sn_scorer_weights *sizes, const source *fro
         SN_TRY(sn_safetensors_metadata_double(from->file, key, 1e-30, 1e30, &sizes->prior.centre));
         if (key_of(key, from, "prior_border") != NULL)
             SN_TRY(sn_safetensors_metadata_double(from->file, key, 0, 2, &sizes->prior.border));
+        SN_TRY(read_stages(sizes, from));
     }
     if (key_of(key, from, "neighbours") == NULL)
         return SNARM_OK;

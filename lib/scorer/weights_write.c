@@ -1,4 +1,5 @@
 /* Scorers' weights to files. */
+#include "io/number_list.h"
 #include "scorer/weights.h"
 
 #include <stdio.h>
@@ -17,11 +18,19 @@ static snarm_status write_counts(const sn_scorer_weights *w, sn_writer *writer, 
     return SNARM_OK;
 }
 
+static snarm_status write_stages(const sn_prior *prior, sn_writer *writer, const char *prefix) {
+    char key[NAME_MAX_ALL], text[SN_NUMBER_LIST_SIZE(SN_STAGES_MAX)];
+    sn_number_list_write(prior->stages.channels, (size_t)prior->stages.count, text);
+    snprintf(key, sizeof key, "%.63sprior_stages", prefix);
+    return sn_writer_metadata(writer, key, text);
+}
+
 static snarm_status write_metadata(const sn_scorer_weights *w, sn_writer *writer, const char *prefix) {
-    char key[NAME_MAX_ALL], text[SN_BRANCHES_MAX * 8];
-    size_t used = 0;
+    char key[NAME_MAX_ALL], text[SN_NUMBER_LIST_SIZE(SN_BRANCHES_MAX)];
+    int32_t rates[SN_BRANCHES_MAX];
     for (size_t b = 0; b < w->branches; b++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "%s%zu", b > 0 ? "," : "", w->rates[b]);
+        rates[b] = (int32_t)w->rates[b];
+    sn_number_list_write(rates, w->branches, text);
     snprintf(key, sizeof key, "%.63sscales", prefix);
     SN_TRY(sn_writer_metadata(writer, key, text));
     const struct {
@@ -38,6 +47,8 @@ static snarm_status write_metadata(const sn_scorer_weights *w, sn_writer *writer
         if (reals[i].known)
             SN_TRY(sn_writer_metadata_double(writer, key, reals[i].value));
     }
+    if (w->prior.slope != 0 && w->prior.stages.count > 0)
+        SN_TRY(write_stages(&w->prior, writer, prefix));
     snprintf(key, sizeof key, "%.63sneighbours", prefix);
     return w->neighbours != 0 ? sn_writer_metadata_int(writer, key, w->neighbours) : SNARM_OK;
 }

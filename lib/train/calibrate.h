@@ -11,7 +11,8 @@ typedef struct sn_calibration {
     sn_prior prior;
 } sn_calibration;
 
-/* samples: of them the good ones give the scale, all the prior. Without a good sample all patches that are not marked count. */
+/* samples: of them the good ones give the scale, all the prior: one of residuals if their shape has stages. Without a good sample all patches
+ * that are not marked count for the scale. */
 snarm_status sn_calibrate(sn_calibration *out, const sn_samples *samples, const snarm_bank *bank);
 
 #endif

@@ -4,6 +4,7 @@
 #define SN_TRAIN_SAMPLES_H
 
 #include "core/status.h"
+#include "residual/stages.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -13,6 +14,7 @@ typedef struct sn_samples_shape {
     size_t neighbours;              /* k */
     size_t mask_width, mask_height; /* at which labels are kept */
     const float *coverage;          /* (N) of snarm_backbone_coverage, outlives the samples; NULL: 1 everywhere */
+    sn_stages stages;               /* of the channels */
 } sn_samples_shape;
 
 typedef struct sn_samples sn_samples;

@@ -23,7 +23,7 @@ struct sn_step {
     uint8_t *masks, *labels;                 /* (B, pixels), (B, N) */
     float *logits, *diff_logits;             /* (B, 4, N) */
     float *navigator, *diff_navigator;       /* (B, N) */
-    float *distances;                        /* (B, N) */
+    float *distances;                        /* (B, N): what the prior is of */
     /* Of one sample. */
     float *features, *inter;
     int32_t *nearest;
@@ -109,15 +109,18 @@ void sn_step_destroy(sn_step *s) {
 static snarm_status take_sample(sn_step *s, const sn_scorer_weights *weights, const sn_draw *draw, size_t b) {
     const sn_samples_shape *shape = sn_samples_get_shape(s->samples);
     uint8_t *mask = s->masks + b * s->pixels;
-    sn_samples_get(s->samples, draw->samples[b], draw->mirrors[b], s->features, s->nearest,
-                   s->distances + b * s->patches, mask);
+    float *hybrid = s->hybrid + b * s->patches * 2 * s->channels, *distances = s->distances + b * s->patches;
+    const sn_prior *prior = &s->options.prior;
+    sn_samples_get(s->samples, draw->samples[b], draw->mirrors[b], s->features, s->nearest, distances, mask);
     sn_residual_inter_of(s->engine, s->vectors, s->nearest, s->features, s->inter);
     SN_TRY(sn_residual_hybrid_with(s->engine, weights->navigator_weight, weights->navigator_bias[0], s->features, s->inter,
-                                   s->hybrid + b * s->patches * 2 * s->channels, s->reference, NULL));
+                                   hybrid, s->reference, NULL));
+    if (prior->stages.count > 0)
+        sn_residual_sizes(&prior->stages, hybrid, 2 * s->channels, s->patches, s->channels, distances);
     sn_rng rng;
     sn_rng_seed(&rng, draw->key, b);
     if (sn_rng_uniform(&rng) < s->options.shuffled)
-        sn_shuffle_channels(s->hybrid + b * s->patches * 2 * s->channels, s->patches, s->channels, &rng);
+        sn_shuffle_channels(hybrid, s->patches, s->channels, &rng);
     sn_scan_orders(s->reference, shape->grid_width, shape->grid_height, s->hard, s->order + b * SN_SCANS * s->hard);
     sn_label_patches(shape, mask, s->labels + b * s->patches);
     return SNARM_OK;

@@ -41,6 +41,16 @@ static snarm_status check_source(const snarm_train_source *s) {
     return SNARM_OK;
 }
 
+static snarm_status take_stages(sn_stages *stages, const snarm_train_options *o, int32_t channels) {
+    static const char where[] = "snarm_train_options";
+    stages->count = o->stage_count;
+    if (o->stage_count > 0 && o->stage_channels == NULL)
+        return sn_error(SNARM_ERROR_ARGUMENT, "%s: stage_channels is NULL, expected those of %d stages", where, (int)o->stage_count);
+    for (int32_t s = 0; s < o->stage_count && s < SN_STAGES_MAX; s++)
+        stages->channels[s] = o->stage_channels[s];
+    return sn_check_stages(stages, channels, where);
+}
+
 static snarm_status allocate(training *t) {
     const size_t neighbours = t->shape.neighbours, count = t->source->count;
     SN_TRY(sn_alloc(&t->all_distances, t->patches, neighbours * sizeof(float), "distances"));
@@ -149,9 +159,10 @@ snarm_status snarm_train_scorer(const char *path, const snarm_bank *bank, const 
                         (int)channels);
     t.shape = (sn_samples_shape){(size_t)source->grid_width, (size_t)source->grid_height, (size_t)channels,
                                  neighbours != 0 ? (size_t)neighbours : 3, (size_t)source->mask_width,
-                                 (size_t)source->mask_height, t.options.coverage};
+                                 (size_t)source->mask_height, t.options.coverage, {0}};
     t.patches = t.shape.grid_width * t.shape.grid_height;
     SN_TRY(sn_check_coverage(t.options.coverage, t.patches, "snarm_train_options"));
+    SN_TRY(take_stages(&t.shape.stages, &t.options, channels));
     sn_train_options_settle(&t.options, t.patches);
     const size_t fits = (size_t)t.options.memory / sn_samples_bytes(&t.shape);
     if (source->count > fits)

@@ -85,7 +85,7 @@ static snarm_status make_optimiser(trainer *t) {
 
 static snarm_status make_rest(trainer *t, const sn_samples *held_out, const snarm_bank *bank) {
     const sn_train_plan *plan = t->plan;
-    const sn_validation_options options = {plan->reference_ratio, plan->calibration.residual_scale, plan->smoothing};
+    const sn_validation_options options = {plan->reference_ratio, plan->calibration.residual_scale, plan->smoothing, plan->stage_weights};
     SN_TRY(sn_validation_create(&t->validation, held_out, bank, &options));
     t->held_out = sn_samples_count(held_out);
     SN_TRY(sn_alloc(&t->distance_scores, t->held_out, sizeof(float), "held-out scores"));
@@ -250,13 +250,13 @@ static snarm_status run(trainer *t) {
     SN_TRY(sn_validation_run(t->validation, NULL, &untrained));
     t->report->untrained_pixel_ap = untrained.pixel_ap;
     t->report->untrained_image_auroc = untrained.image_auroc;
-    memcpy(t->distance_scores, sn_validation_scores(t->validation), t->held_out * sizeof(float));
     SN_TRY(resume(t, &step));
     if (step == 0) {
         SN_TRY(look(t, 0));
         SN_TRY(save(t, 0));
     }
     t->started = sn_seconds(), t->first_step = step;
+    memcpy(t->distance_scores, sn_validation_distance_scores(t->validation), t->held_out * sizeof(float));
     bool stopped = report_stops(t, step, true);
     for (int64_t check = step * checks / steps; step < steps && !stopped;) {
         SN_TRY(train_step(t, step));

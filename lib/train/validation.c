@@ -17,7 +17,7 @@ struct sn_validation {
     float *features, *inter, *distances, *hybrid, *logits, *map;
     int32_t *nearest;
     uint8_t *mask, *reference;
-    float *scores;   /* (samples) */
+    float *scores, *distance_scores; /* (samples) */
     uint8_t *labels; /* (samples) */
 };
 
@@ -33,6 +33,7 @@ static snarm_status make_room(sn_validation *v) {
     SN_TRY(sn_alloc(&v->mask, v->pixels, 1, "held-out sample"));
     SN_TRY(sn_alloc(&v->reference, v->patches, 1, "held-out sample"));
     SN_TRY(sn_alloc(&v->scores, count, sizeof(float), "held-out scores"));
+    SN_TRY(sn_alloc(&v->distance_scores, count, sizeof(float), "held-out scores"));
     return sn_alloc(&v->labels, count, 1, "held-out scores");
 }
 
@@ -60,7 +61,7 @@ void sn_validation_destroy(sn_validation *v) {
     if (v == NULL)
         return;
     void *const blocks[] = {v->features, v->inter, v->distances, v->hybrid, v->logits, v->map,
-                            v->nearest,  v->mask,  v->reference, v->scores, v->labels};
+                            v->nearest,  v->mask,  v->reference, v->scores, v->labels, v->distance_scores};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         sn_free(blocks[i]);
     sn_free(v);
@@ -93,18 +94,43 @@ static snarm_status open_network(const sn_validation *v, const sn_scorer_weights
     return snarm_residual_create(&n->engine, weights->navigator_weight, weights->navigator_bias[0], &residual);
 }
 
-static snarm_status map_of_sample(sn_validation *v, const network *n) {
+static snarm_status smooth(sn_validation *v) {
+    const sn_samples_shape *shape = sn_samples_get_shape(v->samples);
+    return snarm_map_smooth(v->map, (int32_t)shape->mask_width, (int32_t)shape->mask_height, v->options.smoothing, sn_threads_current());
+}
+
+static snarm_status score(const sn_validation *v, float *to) {
+    const sn_samples_shape *shape = sn_samples_get_shape(v->samples);
+    return snarm_map_score(v->map, (int32_t)shape->mask_width, (int32_t)shape->mask_height, to, NULL, NULL);
+}
+
+static snarm_status map_of_distances(sn_validation *v) {
+    const sn_samples_shape *shape = sn_samples_get_shape(v->samples);
+    SN_TRY(snarm_map_from_patches(v->distances, (int32_t)shape->grid_width, (int32_t)shape->grid_height, (int32_t)shape->mask_width,
+                                  (int32_t)shape->mask_height, sn_threads_current(), v->map));
+    return smooth(v);
+}
+
+static snarm_status map_of_network(sn_validation *v, const network *n) {
     const sn_samples_shape *shape = sn_samples_get_shape(v->samples);
     const int32_t grid_width = (int32_t)shape->grid_width, grid_height = (int32_t)shape->grid_height;
     const int32_t width = (int32_t)shape->mask_width, height = (int32_t)shape->mask_height;
     const int32_t threads = sn_threads_current();
-    if (n == NULL)
-        return snarm_map_from_patches(v->distances, grid_width, grid_height, width, height, threads, v->map);
     sn_residual_inter_of(n->engine, v->vectors, v->nearest, v->features, v->inter);
     SN_TRY(snarm_residual_hybrid(n->engine, v->features, v->inter, v->hybrid, v->reference, NULL));
     SN_TRY(snarm_scorer_logits(n->scorer, v->hybrid, v->reference, v->logits));
     SN_TRY(snarm_scorer_add_prior(n->scorer, v->distances, v->logits));
-    return snarm_map_from_logits(v->logits, n->maps, grid_width, grid_height, width, height, threads, v->map);
+    SN_TRY(snarm_map_from_logits(v->logits, n->maps, grid_width, grid_height, width, height, threads, v->map));
+    return smooth(v);
+}
+
+/* After the network's map, whose residuals it takes, and in its place. */
+static snarm_status score_distances(sn_validation *v, size_t sample) {
+    if (v->options.stage_weights != NULL)
+        sn_stage_distances(&sn_samples_get_shape(v->samples)->stages, v->options.stage_weights, v->inter, v->patches, v->channels,
+                           v->distances);
+    SN_TRY(map_of_distances(v));
+    return score(v, &v->distance_scores[sample]);
 }
 
 static snarm_status collect(sn_validation *v, const network *n, snarm_pixel_metrics *pixels) {
@@ -112,10 +138,11 @@ static snarm_status collect(sn_validation *v, const network *n, snarm_pixel_metr
     const int32_t width = (int32_t)shape->mask_width, height = (int32_t)shape->mask_height;
     for (size_t s = 0; s < sn_samples_count(v->samples); s++) {
         sn_samples_get(v->samples, s, 0, v->features, v->nearest, v->distances, v->mask);
-        SN_TRY(map_of_sample(v, n));
-        SN_TRY(snarm_map_smooth(v->map, width, height, v->options.smoothing, sn_threads_current()));
+        SN_TRY(n != NULL ? map_of_network(v, n) : map_of_distances(v));
         SN_TRY(snarm_pixel_metrics_add(pixels, v->map, v->mask, width, height));
-        SN_TRY(snarm_map_score(v->map, width, height, &v->scores[s], NULL, NULL));
+        SN_TRY(score(v, &v->scores[s]));
+        if (n != NULL)
+            SN_TRY(score_distances(v, s));
         v->labels[s] = sn_samples_defective(v->samples, s);
     }
     return SNARM_OK;
@@ -150,6 +177,10 @@ snarm_status sn_validation_run(sn_validation *v, const sn_scorer_weights *weight
 
 const float *sn_validation_scores(const sn_validation *v) {
     return v->scores;
+}
+
+const float *sn_validation_distance_scores(const sn_validation *v) {
+    return v->distance_scores;
 }
 
 const uint8_t *sn_validation_labels(const sn_validation *v) {

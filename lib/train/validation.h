@@ -9,6 +9,7 @@
 
 typedef struct sn_validation_options {
     double reference_ratio, residual_scale, smoothing; /* smoothing: pixels of the samples' masks */
+    const float *stage_weights; /* of the distances that image scores are made of, outlive it; NULL: distances as they are */
 } sn_validation_options;
 
 /* NaN where the samples are all good or all defective. */
@@ -26,6 +27,8 @@ snarm_status sn_validation_run(sn_validation *validation, const sn_scorer_weight
 
 /* Image scores of the last run, and which samples are defective: (samples) each, the handle's, until the next run. */
 const float *sn_validation_scores(const sn_validation *validation);
+/* Image scores of the map of weighted distances, of the last run with weights. */
+const float *sn_validation_distance_scores(const sn_validation *validation);
 const uint8_t *sn_validation_labels(const sn_validation *validation);
 
 #endif

@@ -38,7 +38,7 @@ static float *normals(sn_rng *rng, size_t count) {
 }
 
 static sn_samples *make_samples(sn_rng *rng, size_t grid, size_t channels, size_t mask) {
-    const sn_samples_shape shape = {grid, grid, channels, 3, mask, mask, NULL};
+    const sn_samples_shape shape = {grid, grid, channels, 3, mask, mask, NULL, {0}};
     sn_samples *samples;
     check(sn_samples_create(&samples, &shape, SAMPLES));
     int32_t *nearest = malloc(grid * grid * 3 * sizeof *nearest);

@@ -416,6 +416,8 @@ START_TEST(published_resnets_are_known) {
         ck_ok(snarm_backbone_get_info(backbone, &info));
         ck_assert_str_eq(info.architecture, cases[i].name);
         ck_assert(info.layer_count == 2 && info.layers[0] == 2 && info.layers[1] == 3 && info.neighbourhood == 3);
+        ck_assert(info.stage_count == 2 && info.stage_channels[0] + info.stage_channels[1] == info.channels);
+        ck_assert(info.stage_channels[0] > 0 && info.stage_channels[1] > 0 && info.stage_channels[2] == 0);
         snarm_backbone_destroy(backbone);
     }
 }

@@ -3,6 +3,7 @@
 #include "detector/detector.h"
 #include "networks.h"
 #include "pictures.h"
+#include "snarm/map.h"
 #include "support.h"
 
 #include <math.h>
@@ -81,7 +82,7 @@ START_TEST(trains_saves_loads) {
     snarm_scorer_info scorer = {.struct_size = sizeof scorer};
     ck_ok(snarm_scorer_get_info(snarm_detector_scorer(detector), &scorer));
     ck_assert(scorer.neighbours == 1 && scorer.residual_scale > 0 && scorer.embedding == 8);
-    ck_assert(scorer.prior_border == 0.75 && info.format_version == 4);
+    ck_assert(scorer.prior_border == 0.75 && scorer.prior_stages == 2 && info.format_version == 4 && info.score_first_stage == 1);
     float map[PIXELS];
     const snarm_result bad = inspect(detector, pictures[PICTURES], map), good = inspect(detector, pictures[0], NULL);
     ck_assert(bad.anomalous && !good.anomalous && bad.score > good.score);
@@ -97,6 +98,63 @@ START_TEST(trains_saves_loads) {
     snarm_detector_destroy(detector);
     ck_ok(snarm_detector_save(loaded, path)); /* over the file that it is mapped from */
     ck_ok(snarm_detector_load(&detector, path, &load));
+    expect_same(detector, loaded);
+    snarm_detector_destroy(detector);
+    snarm_detector_destroy(loaded);
+}
+END_TEST
+
+/* The norms of a picture's residuals, the first stage's halved. */
+static void halved_distances(const snarm_detector *detector, const snarm_detector_info *info, const uint8_t *rgb, float *distances) {
+    const size_t patches = (size_t)info->backbone->grid_width * (size_t)info->backbone->grid_height, channels = (size_t)info->channels;
+    static float planes[3 * PIXELS];
+    float *features = malloc(patches * channels * sizeof *features), *inter = malloc(patches * channels * sizeof *inter);
+    const snarm_image image = view_picture(rgb);
+    ck_ok(snarm_image_preprocess(&image, &info->preprocess, planes, NULL));
+    ck_ok(snarm_backbone_features(snarm_detector_backbone(detector), planes, features));
+    ck_ok(snarm_residual_inter(snarm_detector_residual(detector), snarm_detector_bank(detector), features, -1, inter));
+    for (size_t i = 0; i < patches; i++) {
+        double sum = 0;
+        for (size_t c = 0; c < channels; c++)
+            sum += pow((double)inter[i * channels + c] * (c < (size_t)info->backbone->stage_channels[0] ? 0.5 : 1), 2);
+        distances[i] = (float)sqrt(sum);
+    }
+    free(features), free(inter);
+}
+
+/* Of three stages the first counts half in the distances that the image score is made of. */
+START_TEST(three_stages) {
+    const snarm_train_options training = short_training(8);
+    size_t first = 0;
+    const snarm_image_source source = {PICTURES, give, NULL, &first};
+    snarm_fit_options options;
+    snarm_fit_options_init(&options);
+    options.width = options.height = PICTURE_SIDE;
+    options.bank_size = 200, options.threads = 2, options.train = &training;
+    options.layer_count = 3, options.layers[0] = 1, options.layers[1] = 2, options.layers[2] = 3;
+    snarm_detector *detector, *loaded;
+    ck_ok(snarm_detector_fit(&detector, network, &source, &options));
+    snarm_detector_info info = {.struct_size = sizeof info};
+    ck_ok(snarm_detector_get_info(detector, &info));
+    ck_assert(info.score_first_stage == 0.5 && info.backbone->stage_count == 3);
+    static float map[PIXELS], distances[PIXELS], distance_map[PIXELS];
+    const snarm_result result = inspect(detector, pictures[PICTURES], map);
+    halved_distances(detector, &info, pictures[PICTURES], distances);
+    float map_score, distance_score;
+    ck_ok(snarm_map_from_patches(distances, info.backbone->grid_width, info.backbone->grid_height, PICTURE_SIDE, PICTURE_SIDE, 1, distance_map));
+    ck_ok(snarm_map_smooth(distance_map, PICTURE_SIDE, PICTURE_SIDE, info.smoothing, 1));
+    ck_ok(snarm_map_score(distance_map, PICTURE_SIDE, PICTURE_SIDE, &distance_score, NULL, NULL));
+    ck_ok(snarm_map_score(map, PICTURE_SIDE, PICTURE_SIDE, &map_score, NULL, NULL));
+    const double expected = info.score_share * (double)map_score +
+                            (1 - info.score_share) * (double)distance_score / detector->recipe.distance_full;
+    ck_assert_float_eq_tol(result.score, (float)expected, 1e-5f);
+
+    const char *path = scratch_file("three.snarm");
+    ck_ok(snarm_detector_save(detector, path));
+    snarm_detector_options load;
+    snarm_detector_options_init(&load);
+    load.threads = 2;
+    ck_ok(snarm_detector_load(&loaded, path, &load));
     expect_same(detector, loaded);
     snarm_detector_destroy(detector);
     snarm_detector_destroy(loaded);
@@ -223,6 +281,7 @@ int main(void) {
     tcase_set_timeout(tests, 240);
     tcase_add_unchecked_fixture(tests, make_files, NULL);
     tcase_add_test(tests, trains_saves_loads);
+    tcase_add_test(tests, three_stages);
     tcase_add_loop_test(tests, few_pictures, 0, 4);
     tcase_add_test(tests, repeats_itself);
     tcase_add_test(tests, cancelled_keeps_the_best);

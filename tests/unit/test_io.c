@@ -2,6 +2,7 @@
 #include "core/memory.h"
 #include "io/half.h"
 #include "io/hash.h"
+#include "io/number_list.h"
 #include "io/safetensors.h"
 #include "io/whole_file.h"
 #include "support.h"
@@ -212,6 +213,24 @@ START_TEST(halves) {
 }
 END_TEST
 
+START_TEST(number_lists) {
+    int32_t values[4] = {0};
+    size_t count;
+    char text[SN_NUMBER_LIST_SIZE(4)];
+    ck_assert(sn_number_list_read("7", 0, 7, 4, values, &count) && count == 1 && values[0] == 7);
+    ck_assert(sn_number_list_read("0,64,2147483647,5", 0, INT32_MAX, 4, values, &count) && count == 4);
+    ck_assert(values[0] == 0 && values[1] == 64 && values[2] == INT32_MAX && values[3] == 5);
+    sn_number_list_write(values, 4, text);
+    ck_assert_str_eq(text, "0,64,2147483647,5");
+    sn_number_list_write(values, 0, text);
+    ck_assert_str_eq(text, "");
+    const char *const wrong[] = {"", ",", "1,", ",1", "1,,2", "1 ,2", " 1", "-1", "+1", "8", "1,8", "1,2,3,4,5", "1.5", "1x", "99999999999999999999"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        ck_assert_msg(!sn_number_list_read(wrong[i], 1, 7, 4, values, &count), "'%s' is read", wrong[i]);
+    ck_assert(!sn_number_list_read("1", 2, 7, 4, values, &count) && !sn_number_list_read(NULL, 1, 7, 4, values, &count));
+}
+END_TEST
+
 START_TEST(files_are_whole) {
     const char *path = scratch_file("kept");
     put(path, "old", 3);
@@ -243,6 +262,7 @@ int main(void) {
     tcase_add_test(cases, wrong_files);
     tcase_add_test(cases, random_damage);
     tcase_add_test(cases, halves);
+    tcase_add_test(cases, number_lists);
     tcase_add_test(cases, files_are_whole);
     suite_add_tcase(suite, cases);
     return run_suite(suite);

@@ -1,12 +1,9 @@
-/* What training draws from: samples in half precision, labels of patches, and what is measured on them before
- * the first step: the prior and the residuals' scale. */
+/* What training draws from: samples in half precision, labels of patches, shuffled channels. */
 #include "core/rng.h"
 #include "io/half.h"
 #include "kernel/simd.h"
-#include "scorer/prior.h"
 #include "reference_scan.h"
 #include "support.h"
-#include "train/calibrate.h"
 #include "train/labels.h"
 #include "train/shuffle.h"
 
@@ -46,7 +43,7 @@ START_TEST(halves) {
 }
 END_TEST
 
-static const sn_samples_shape shape = {5, 3, 6, 2, 9, 7, NULL};
+static const sn_samples_shape shape = {5, 3, 6, 2, 9, 7, NULL, {0}};
 enum { PATCHES = 15, CHANNELS = 6, NEIGHBOURS = 2, PIXELS = 63 };
 
 typedef struct one {
@@ -133,7 +130,7 @@ END_TEST
 /* A grid of 3 x 2 over 10 x 7 pixels: the patches' columns are 3, 3 and 4 pixels wide, the rows 3 and 4 high.
  */
 START_TEST(labels) {
-    const sn_samples_shape uneven = {3, 2, 2, 1, 10, 7, NULL};
+    const sn_samples_shape uneven = {3, 2, 2, 1, 10, 7, NULL, {0}};
     const size_t columns[] = {0, 3, 6, 10}, rows[] = {0, 3, 7};
     for (size_t patch = 0; patch < 6; patch++) {
         const size_t left = columns[patch % 3], right = columns[patch % 3 + 1];
@@ -152,209 +149,6 @@ START_TEST(labels) {
                               found[i]);
         }
     }
-}
-END_TEST
-
-enum { MANY = 20000 };
-
-static double logit(const sn_prior *prior, float distance) {
-    return prior->slope * log((double)distance / prior->centre);
-}
-
-/* Labels drawn from a known prior: it is found again, and at what is found the likelihood is stationary. */
-START_TEST(prior_known) {
-    static float distances[MANY];
-    static uint8_t drawn[MANY];
-    const sn_prior truth = {3, 0.7, 0};
-    for (size_t i = 0; i < MANY; i++) {
-        distances[i] = (float)(0.7 * exp(sn_rng_normal(&rng)));
-        drawn[i] = sn_rng_uniform(&rng) < reference_sigmoid(logit(&truth, distances[i]));
-        if (i % 7 == 0) /* counts for nothing */
-            distances[i] = 1e6f, drawn[i] = SN_LABEL_IGNORED;
-    }
-    const sn_prior found = sn_prior_fit(distances, drawn, MANY);
-    ck_assert_double_eq_tol(found.slope, truth.slope, 0.15);
-    ck_assert_double_eq_tol(found.centre, truth.centre, 0.02);
-    double slope = 0, offset = 0;
-    for (size_t i = 0; i < MANY; i++)
-        if (drawn[i] <= 1) {
-            const double excess = (reference_sigmoid(logit(&found, distances[i])) - drawn[i]) / MANY;
-            offset += excess;
-            slope += excess * log((double)distances[i]);
-        }
-    ck_assert_double_eq_tol(slope, 0, 1e-5);
-    ck_assert_double_eq_tol(offset, 0, 1e-5);
-}
-END_TEST
-
-START_TEST(prior_extremes) {
-    float distances[40];
-    uint8_t kinds[40], inverted[40], ones[40];
-    for (size_t i = 0; i < 40; i++) { /* even ones 0.5..1, odd ones 2..4 */
-        distances[i] = (float)((i % 2 == 0 ? 0.5 : 2) * (1 + sn_rng_uniform(&rng)));
-        kinds[i] = i % 2, inverted[i] = 1 - i % 2, ones[i] = 1;
-    }
-    sn_prior prior = sn_prior_fit(distances, kinds, 40);
-    ck_assert(isfinite(prior.slope) && prior.slope > 5);
-    ck_assert(prior.centre > 1 && prior.centre < 2);
-    for (size_t i = 0; i < 40; i++)
-        ck_assert((logit(&prior, distances[i]) > 0) == (kinds[i] == 1));
-    ck_assert(sn_prior_fit(distances, inverted, 40).slope == 0);
-    ck_assert(sn_prior_fit(distances, ones, 40).slope == 0);
-    memset(ones, 0, sizeof ones);
-    ck_assert(sn_prior_fit(distances, ones, 40).slope == 0);
-    ck_assert(sn_prior_fit(distances, ones, 0).slope == 0);
-    for (size_t i = 0; i < 40; i++)
-        ones[i] = kinds[i] == 1 ? SN_LABEL_IGNORED : 0;
-    ck_assert(sn_prior_fit(distances, ones, 40).slope == 0);
-    for (size_t i = 0; i < 40; i += 2) /* patches that the bank holds */
-        distances[i] = 0;
-    prior = sn_prior_fit(distances, kinds, 40);
-    ck_assert(isfinite(prior.slope) && prior.slope > 0 && prior.centre > 0 && prior.centre < 2);
-}
-END_TEST
-
-START_TEST(prior_added) {
-    const sn_prior prior = {2, 0.5, 0.5}, none = {0, 0.5, 0.5};
-    const float distances[] = {0.5f, 1, 0.25f, 0, 1e9f};
-    const double expected[] = {0, 2 * log(2), -2 * log(2), -SN_PRIOR_LIMIT, SN_PRIOR_LIMIT};
-    float logits[10], before[10];
-    for (size_t i = 0; i < 10; i++)
-        logits[i] = before[i] = (float)i - 3;
-    sn_prior_add(&none, distances, NULL, 5, 2, logits);
-    ck_assert_int_eq(memcmp(logits, before, sizeof logits), 0);
-    sn_prior_add(&prior, distances, NULL, 5, 2, logits);
-    for (size_t i = 0; i < 10; i++)
-        ck_assert_float_eq_tol(logits[i], before[i] + (float)expected[i % 5], 1e-6f);
-    /* A quarter of a neighbourhood inside counts as twice the distance. */
-    const float coverage[] = {0.25f, 1, 4.0f / 9, 1, 0.5f};
-    const double raised[] = {2 * log(2), 2 * log(2), 2 * log(0.75), -SN_PRIOR_LIMIT, SN_PRIOR_LIMIT};
-    float gain[5];
-    sn_prior_gain(coverage, 5, prior.border, gain);
-    ck_assert(gain[0] == 2 && gain[1] == 1 && fabsf(gain[2] - 1.5f) < 1e-6f);
-    memcpy(logits, before, sizeof logits);
-    sn_prior_add(&prior, distances, gain, 5, 2, logits);
-    for (size_t i = 0; i < 10; i++)
-        ck_assert_float_eq_tol(logits[i], before[i] + (float)raised[i % 5], 1e-6f);
-}
-END_TEST
-
-/* A bank of whole numbers whose neighbours' means are whole too; features are those means less a residual of
- * one size and any sign, which halves hold exactly. */
-typedef struct calibrated {
-    snarm_bank *bank;
-    sn_samples *samples;
-} calibrated;
-
-static sn_samples_shape square = {4, 4, 8, 3, 4, 4, NULL};
-
-static calibrated start(void) {
-    static float vectors[9 * 8];
-    for (size_t i = 0; i < 9 * 8; i++)
-        vectors[i] = 3 * (float)sn_rng_below(&rng, 20) - 30;
-    calibrated c;
-    ck_ok(snarm_bank_create(&c.bank, vectors, NULL, 9, 8, NULL));
-    ck_ok(sn_samples_create(&c.samples, &square, 4));
-    return c;
-}
-
-/* good: the residual's size where the mask is 0; bad: where it is 1, which is in the first `marked` patches.
- */
-static void add(const calibrated *c, float good, float bad, size_t marked) {
-    const float *vectors;
-    ck_ok(snarm_bank_get_vectors(c->bank, &vectors, NULL));
-    float features[16 * 8], distances[16];
-    int32_t nearest[16 * 3];
-    uint8_t mask[16] = {0};
-    for (size_t i = 0; i < 16; i++) {
-        const float size = i < marked ? bad : good;
-        mask[i] = i < marked;
-        distances[i] = size * (float)(0.5 + sn_rng_uniform(&rng));
-        for (size_t k = 0; k < 3; k++)
-            nearest[i * 3 + k] = (int32_t)sn_rng_below(&rng, 9);
-        for (size_t j = 0; j < 8; j++) {
-            float sum = 0;
-            for (size_t k = 0; k < 3; k++)
-                sum += vectors[nearest[i * 3 + k] * 8 + (int32_t)j];
-            features[i * 8 + j] = sum / 3 + (sn_rng_below(&rng, 2) == 0 ? size : -size);
-        }
-    }
-    ck_ok(sn_samples_add(c->samples, features, nearest, distances, marked > 0 ? mask : NULL));
-}
-
-static void finish(calibrated *c) {
-    sn_samples_destroy(c->samples);
-    snarm_bank_destroy(c->bank);
-}
-
-START_TEST(calibrate_good) {
-    calibrated c = start();
-    add(&c, 0.5f, 0, 0);
-    add(&c, 2, 4,
-        5); /* a defective picture's patches do not count towards the scale, but towards the prior */
-    add(&c, 0.5f, 0, 0);
-    sn_calibration found;
-    ck_ok(sn_calibrate(&found, c.samples, c.bank));
-    ck_assert_double_eq_tol(found.residual_scale, 2, 1e-6);
-    ck_assert(found.prior.slope > 0);
-
-    float distances[48];
-    uint8_t marks[48] = {0};
-    for (size_t s = 0; s < 3; s++)
-        sn_samples_get(c.samples, s, 0, NULL, NULL, distances + 16 * s, marks + 16 * s); /* a pixel a patch */
-    const sn_prior prior = sn_prior_fit(distances, marks, 48);
-    ck_assert_double_eq(found.prior.slope, prior.slope);
-    ck_assert_double_eq(found.prior.centre, prior.centre);
-    ck_assert_double_eq(found.prior.border, 0);
-    finish(&c);
-}
-END_TEST
-
-/* The prior is learnt on distances over a power of the coverage, the scale without it. */
-START_TEST(calibrate_borders) {
-    float coverage[16], distances[32];
-    for (size_t i = 0; i < 16; i++)
-        coverage[i] = i % 3 == 0 ? 0.25f : 1;
-    for (int whole = 0; whole < 2; whole++) {
-        for (size_t i = 0; i < 16 && whole; i++)
-            coverage[i] = 1;
-        square.coverage = coverage;
-        calibrated c = start();
-        square.coverage = NULL;
-        add(&c, 0.5f, 0, 0);
-        add(&c, 0.5f, 4, 5);
-        sn_calibration found;
-        ck_ok(sn_calibrate(&found, c.samples, c.bank));
-        uint8_t marks[32] = {0};
-        for (size_t s = 0; s < 2; s++)
-            sn_samples_get(c.samples, s, 0, NULL, NULL, distances + 16 * s, marks + 16 * s);
-        for (size_t i = 0; i < 32; i++)
-            distances[i] *= (float)pow((double)coverage[i % 16], -SN_PRIOR_BORDER);
-        const sn_prior prior = sn_prior_fit(distances, marks, 32);
-        ck_assert_double_eq(found.prior.slope, prior.slope);
-        ck_assert_double_eq(found.prior.centre, prior.centre);
-        ck_assert_double_eq(found.prior.border, whole ? 0 : SN_PRIOR_BORDER);
-        ck_assert_double_eq_tol(found.residual_scale, 2, 1e-6);
-        finish(&c);
-    }
-}
-END_TEST
-
-START_TEST(calibrate_defective) {
-    calibrated c = start();
-    add(&c, 0.25f, 4, 5);
-    add(&c, 0.25f, 8, 1);
-    sn_calibration found;
-    ck_ok(sn_calibrate(&found, c.samples, c.bank));
-    ck_assert_double_eq_tol(found.residual_scale, 4, 1e-6);
-    finish(&c);
-
-    c = start();
-    add(&c, 0, 0, 0); /* patches that lie on the bank */
-    ck_ok(sn_calibrate(&found, c.samples, c.bank));
-    ck_assert_double_eq(found.residual_scale, 1);
-    ck_assert_double_eq(found.prior.slope, 0);
-    finish(&c);
 }
 END_TEST
 
@@ -394,12 +188,6 @@ int main(void) {
     tcase_add_test(cases, round_trip);
     tcase_add_test(cases, rounded);
     tcase_add_test(cases, labels);
-    tcase_add_test(cases, prior_known);
-    tcase_add_test(cases, prior_extremes);
-    tcase_add_test(cases, prior_added);
-    tcase_add_test(cases, calibrate_good);
-    tcase_add_test(cases, calibrate_borders);
-    tcase_add_test(cases, calibrate_defective);
     tcase_add_test(cases, shuffled_channels);
     suite_add_tcase(suite, cases);
     return run_suite(suite);

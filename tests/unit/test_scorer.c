@@ -182,44 +182,6 @@ START_TEST(ratios_and_info) {
 }
 END_TEST
 
-/* The distance's own logits, and what the coverage of borders makes of them where the file asks for it. */
-START_TEST(priors) {
-    const sn_scorer_weights paper = scorer_paper_sizes();
-    sn_scorer_weights sizes = paper;
-    sizes.channels = 4, sizes.embedding = 8;
-    const float coverage[6] = {0.25f, 1, 1, 0.25f, 1, 1}, distances[6] = {2, 2, 1, 1, 0, 3};
-    for (int border = 0; border < 2; border++)
-        for (int given = 0; given < 2; given++) {
-            sizes.prior = (sn_prior){1.5, 2, border ? 0.5 : 0};
-            const char *path = scratch_file("prior.safetensors");
-            sn_scorer_weights *weights;
-            ck_ok(random_scorer_weights(&weights, &sizes, 5));
-            sn_writer *writer;
-            ck_ok(sn_writer_create(&writer, path));
-            ck_ok(sn_scorer_weights_write(weights, writer, ""));
-            ck_ok(sn_writer_finish(writer));
-            sn_writer_destroy(writer);
-            sn_scorer_weights_destroy(weights);
-            snarm_scorer_options options;
-            snarm_scorer_options_init(&options);
-            options.grid_width = 3, options.grid_height = 2, options.coverage = given ? coverage : NULL;
-            snarm_scorer *scorer;
-            ck_ok(snarm_scorer_create(&scorer, path, &options));
-            snarm_scorer_info info = {.struct_size = sizeof info};
-            ck_ok(snarm_scorer_get_info(scorer, &info));
-            ck_assert(info.prior_slope == 1.5 && info.prior_centre == 2 && info.prior_border == (border ? 0.5 : 0));
-            float logits[16 * 6] = {0};
-            ck_ok(snarm_scorer_add_prior(scorer, distances, logits));
-            for (size_t i = 0; i < 6; i++) {
-                const double away = (double)distances[i] / 2 * (border && given && coverage[i] < 1 ? 2 : 1);
-                ck_assert_float_eq_tol(logits[i], (float)fmax(1.5 * log(away), -8), 1e-5f);
-                ck_assert(logits[15 * 6 + i] == logits[i]);
-            }
-            snarm_scorer_destroy(scorer);
-        }
-}
-END_TEST
-
 static snarm_status open_scorer(const char *path) {
     snarm_scorer_options options;
     snarm_scorer_options_init(&options);
@@ -475,7 +437,6 @@ int main(void) {
     tcase_add_loop_test(cases, mixers, SN_SIMD_PLAIN, SN_SIMD_AVX512 + 1);
     tcase_add_loop_test(cases, whole_scorer, SN_SIMD_PLAIN, SN_SIMD_AVX512 + 1);
     tcase_add_test(cases, ratios_and_info);
-    tcase_add_test(cases, priors);
     tcase_add_test(cases, wrong_files);
     tcase_add_test(cases, part_of_a_file);
     tcase_add_test(cases, many_threads);

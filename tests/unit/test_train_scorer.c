@@ -130,6 +130,38 @@ START_TEST(learns_with_a_coverage) {
 }
 END_TEST
 
+/* Features of stages: the prior is one of residuals, which the logits have already. */
+START_TEST(learns_with_stages) {
+    int32_t stages[] = {6, CHANNELS - 6};
+    snarm_train_options options = options_of(2);
+    options.stage_count = 2, options.stage_channels = stages;
+    const char *path = scratch_file("scorer.safetensors");
+    ck_ok(snarm_train_scorer(path, bank, &p.source, 2, 1.0, &options, NULL));
+    snarm_scorer_options grid;
+    snarm_scorer_options_init(&grid);
+    grid.grid_width = grid.grid_height = GRID;
+    snarm_scorer *scorer;
+    ck_ok(snarm_scorer_create(&scorer, path, &grid));
+    snarm_scorer_info info = {.struct_size = sizeof info};
+    ck_ok(snarm_scorer_get_info(scorer, &info));
+    ck_assert(info.prior_slope > 0 && info.prior_stages == 2);
+    float distances[PATCHES], logits[16 * PATCHES] = {0};
+    for (int i = 0; i < PATCHES; i++)
+        distances[i] = (float)i;
+    ck_ok(snarm_scorer_add_prior(scorer, distances, logits));
+    for (int i = 0; i < 16 * PATCHES; i++)
+        ck_assert(logits[i] == 0);
+    snarm_scorer_destroy(scorer);
+    stages[1]--;
+    ck_fails(snarm_train_scorer(path, bank, &p.source, 2, 1.0, &options, NULL), SNARM_ERROR_ARGUMENT, "snarm_train_options: the 2 stages have");
+    stages[1] = 1, stages[0] = CHANNELS - 1;
+    ck_fails(snarm_train_scorer(path, bank, &p.source, 2, 1.0, &options, NULL), SNARM_ERROR_ARGUMENT, "stage 1 has 1 channels");
+    options.stage_count = 129;
+    options.stage_channels = NULL;
+    ck_fails(snarm_train_scorer(path, bank, &p.source, 2, 1.0, &options, NULL), SNARM_ERROR_ARGUMENT, "stage_channels is NULL");
+}
+END_TEST
+
 START_TEST(refuses) {
     const char *path = scratch_file("none.safetensors");
     snarm_train_options options = options_of(2);
@@ -163,6 +195,7 @@ int main(void) {
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, trains_and_loads);
     tcase_add_test(tests, learns_with_a_coverage);
+    tcase_add_test(tests, learns_with_stages);
     tcase_add_test(tests, refuses);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -38,7 +38,7 @@ static void random_feature(sn_rng *rng, float *feature) {
 
 /* Every second sample has a rectangle of 2 or 3 patches a side where the quiet channels are shifted. */
 static sn_samples *make_samples(sn_rng *rng, const snarm_bank *bank, size_t count) {
-    const sn_samples_shape shape = {WIDTH, HEIGHT, CHANNELS, NEIGHBOURS, MASK_WIDTH, MASK_HEIGHT, NULL};
+    const sn_samples_shape shape = {WIDTH, HEIGHT, CHANNELS, NEIGHBOURS, MASK_WIDTH, MASK_HEIGHT, NULL, {0}};
     sn_samples *samples;
     ck_ok(sn_samples_create(&samples, &shape, count));
     for (size_t s = 0; s < count; s++) {
@@ -84,7 +84,7 @@ static void tear_down(void) {
 }
 
 static sn_validation *make_validation(const sn_samples *samples) {
-    const sn_validation_options options = {0.75, problem.calibration.residual_scale, 2};
+    const sn_validation_options options = {0.75, problem.calibration.residual_scale, 2, NULL};
     sn_validation *validation;
     ck_ok(sn_validation_create(&validation, samples, problem.bank, &options));
     return validation;
@@ -161,6 +161,58 @@ START_TEST(validation_silent) {
     ck_assert(noisy.pixel_ap != silent.pixel_ap);
     sn_scorer_weights_destroy(weights);
     sn_validation_destroy(validation);
+}
+END_TEST
+
+/* The distances that image scores are made of: those of the samples, or the residuals' norms with stages weighted. */
+START_TEST(validation_of_scores) {
+    const float weights[] = {0.25f, 1};
+    sn_samples_shape shape = *sn_samples_get_shape(problem.held_out);
+    shape.stages = (sn_stages){2, {QUIET, CHANNELS - QUIET}};
+    sn_samples *samples;
+    ck_ok(sn_samples_create(&samples, &shape, HELD_OUT));
+    static float features[PATCHES * CHANNELS], distances[PATCHES];
+    static int32_t nearest[PATCHES * NEIGHBOURS];
+    static uint8_t mask[PIXELS];
+    const sn_scorer_weights sizes = toy_sizes();
+    sn_scorer_weights *network;
+    ck_ok(random_scorer_weights(&network, &sizes, 4));
+    const float *vectors;
+    ck_ok(snarm_bank_get_vectors(problem.bank, &vectors, NULL));
+    float expected[2][HELD_OUT];
+    for (size_t s = 0; s < HELD_OUT; s++) {
+        sn_samples_get(problem.held_out, s, 0, features, nearest, distances, mask);
+        ck_ok(sn_samples_add(samples, features, nearest, distances, mask));
+        for (int weighted = 0; weighted < 2; weighted++) {
+            float map[PIXELS];
+            for (size_t i = 0; i < PATCHES && weighted; i++) {
+                double sum = 0;
+                for (size_t c = 0; c < CHANNELS; c++) {
+                    double mean = 0;
+                    for (size_t k = 0; k < NEIGHBOURS; k++)
+                        mean += (double)vectors[nearest[i * NEIGHBOURS + k] * CHANNELS + (int32_t)c] / NEIGHBOURS;
+                    sum += pow((mean - (double)features[i * CHANNELS + c]) * (c < QUIET ? 0.25 : 1), 2);
+                }
+                distances[i] = (float)sqrt(sum);
+            }
+            ck_ok(snarm_map_from_patches(distances, WIDTH, HEIGHT, MASK_WIDTH, MASK_HEIGHT, 1, map));
+            ck_ok(snarm_map_smooth(map, MASK_WIDTH, MASK_HEIGHT, 2, 1));
+            ck_ok(snarm_map_score(map, MASK_WIDTH, MASK_HEIGHT, &expected[weighted][s], NULL, NULL));
+        }
+    }
+    for (int weighted = 0; weighted < 2; weighted++) {
+        const sn_validation_options options = {0.75, problem.calibration.residual_scale, 2, weighted ? weights : NULL};
+        sn_validation *validation;
+        sn_validation_result result;
+        ck_ok(sn_validation_create(&validation, samples, problem.bank, &options));
+        ck_ok(sn_validation_run(validation, network, &result));
+        const float *scores = sn_validation_distance_scores(validation);
+        for (size_t s = 0; s < HELD_OUT; s++)
+            ck_assert_float_eq_tol(scores[s], expected[weighted][s], 2e-3f * expected[weighted][s]);
+        sn_validation_destroy(validation);
+    }
+    sn_scorer_weights_destroy(network);
+    sn_samples_destroy(samples);
 }
 END_TEST
 
@@ -514,6 +566,7 @@ int main(void) {
     tcase_add_unchecked_fixture(cases, set_up, tear_down);
     tcase_add_test(cases, validation_distances);
     tcase_add_test(cases, validation_silent);
+    tcase_add_test(cases, validation_of_scores);
     tcase_add_test(cases, validation_one_kind);
     tcase_add_test(cases, branches_together);
     tcase_add_test(cases, learns);

@@ -117,6 +117,8 @@ class snarm_backbone_info(Structure):
         ("precision", c_int32),
         ("precision_note", c_char_p),
         ("name", c_char_p),
+        ("stage_count", c_int32),
+        ("stage_channels", c_int32 * LAYERS_MAX),
     ]
 
 
@@ -194,6 +196,7 @@ class snarm_scorer_info(Structure):
         ("precision", c_int32),
         ("precision_note", c_char_p),
         ("prior_border", c_double),
+        ("prior_stages", c_int32),
     ]
 
 
@@ -238,6 +241,8 @@ class snarm_train_options(Structure):
         ("progress", snarm_train_progress_fn),
         ("progress_user", c_void_p),
         ("coverage", float_p),
+        ("stage_count", c_int32),
+        ("stage_channels", int32_p),
     ]
 
 
@@ -388,6 +393,7 @@ class snarm_detector_info(Structure):
         ("depth_range", c_double),
         ("depth_background", c_double),
         ("depth_weight", c_double),
+        ("score_first_stage", c_double),
     ]
 
 

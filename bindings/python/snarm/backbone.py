@@ -34,6 +34,7 @@ class BackboneInfo:
     mean, std: of the input, red green blue, for samples in 0..1.
     precision: "f32" or "bf16": what it is run in; precision_note: why it is not what was asked for, else "".
     name: what the weights file calls its network, "snarm-18" the built-in one; "" if it does not say.
+    stage_channels: channels of each stage of a CNN or group of a ViT, C in all, in the order of the features: for ``train_scorer``.
     """
 
     architecture: str
@@ -54,10 +55,17 @@ class BackboneInfo:
     precision: str
     precision_note: str
     name: str
+    stage_channels: tuple[int, ...]
 
     @classmethod
     def _of(cls, structure: abi.snarm_backbone_info) -> BackboneInfo:
-        return plain(cls, structure, layers=tuple(structure.layers[: structure.layer_count]), precision=precision_of(structure))
+        return plain(
+            cls,
+            structure,
+            layers=tuple(structure.layers[: structure.layer_count]),
+            precision=precision_of(structure),
+            stage_channels=tuple(structure.stage_channels[: structure.stage_count]),
+        )
 
     @property
     def patches(self) -> int:

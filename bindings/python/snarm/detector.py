@@ -56,6 +56,7 @@ class DetectorInfo:
     tile_width, tile_height, tile_overlap, tile_columns, tile_rows: of a detector with tiles; else 0.
     has_depth: whether it takes depth pictures. channels: of a patch's features: the backbone's, with depth twice that.
     depth_range, depth_background: of the reliefs (``depth_relief``); depth_weight: of their features; without depth 0.
+    score_first_stage: how much the first stage of the features counts in the distances of the image score; 1: they are those to the bank.
     """
 
     backbone: BackboneInfo
@@ -84,6 +85,7 @@ class DetectorInfo:
     depth_range: float
     depth_background: float
     depth_weight: float
+    score_first_stage: float
 
 
 class Detector(Handle):

@@ -29,6 +29,7 @@ class ScorerInfo:
     neighbours: k of those residuals; 0 for files that do not say.
     prior_slope, prior_centre: see ``Scorer.add_prior``; slope 0: none.
     prior_border: see ``Scorer.add_prior``; 0: none.
+    prior_stages: stages of a prior of residuals (``Scorer.logits``); 0: it is one of distances.
     precision: "f32" or "bf16": what it is run in; precision_note: why it is not what was asked for, else "".
     """
 
@@ -46,6 +47,7 @@ class ScorerInfo:
     prior_slope: float
     prior_centre: float
     prior_border: float
+    prior_stages: int
     precision: str
     precision_note: str
 
@@ -111,7 +113,9 @@ class Scorer(Handle):
 
         hybrid: (N, 2C) float32 of ``ResidualEngine.hybrid``.
         reference: (N,) uint8 or bool, 1 on the reference set.
-        Returns (maps, N) float32: map branch * scans + scan, each in rows from the top left.
+        Returns (maps, N) float32: map branch * scans + scan, each in rows from the top left. A scorer trained with stages, as those of a fit
+        are, has added what the inter-residuals say by themselves, in -8..8: prior_slope * ln(size / (coverage ** prior_border *
+        prior_centre)), where size is the geometric mean over the stages of the root mean square of their channels.
         """
         info = self.info
         floats(hybrid, "hybrid", info.patches, 2 * info.channels)
@@ -122,7 +126,8 @@ class Scorer(Handle):
 
     def add_prior(self, distances: FloatArray, logits: FloatArray) -> None:
         """Adds to logits, in place, what the distance to the bank says by itself, in -8..8:
-        prior_slope * ln(distance / (coverage ** prior_border * prior_centre)).
+        prior_slope * ln(distance / (coverage ** prior_border * prior_centre)). Nothing where the prior is one of residuals
+        (``info.prior_stages`` above 0): ``logits`` has done that already.
 
         distances: (N,) float32, 0 or more: the mean distance of each patch to its k nearest bank vectors.
         logits: (maps, N) float32 of ``logits``.

@@ -6,7 +6,7 @@ Training from pictures of good parts alone is ``Detector.fit(..., train=TrainOpt
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from ctypes import byref
+from ctypes import byref, c_int32
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -127,6 +127,7 @@ def train_scorer(
     smoothing: float = 0.0,
     train: TrainOptions | None = None,
     coverage: FloatArray | None = None,
+    stages: Sequence[int] | None = None,
 ) -> TrainReport:
     """Trains a navigator and a scorer for a bank and writes them as a scorer file, for ``Scorer`` and ``Detector.fit(scorer_path=...)``.
 
@@ -140,6 +141,9 @@ def train_scorer(
     train: its ``samples`` is not used.
     coverage: (N,) float32 of ``Backbone.coverage``, for features that are smaller at the borders; the ``Scorer`` must then be given the
         same. Default 1.
+    stages: channels of each of the stages that the features are made of, C in all, as ``BackboneInfo.stage_channels`` has them: the prior is
+        then one of residuals in which each stage counts the same (``Scorer.logits``), which gives better maps. Default: one of distances
+        (``Scorer.add_prior``).
     """
     if not hasattr(samples, "__getitem__"):
         raise TypeError(f"samples: {type(samples).__name__}, expected a sequence (list(samples) makes one)")
@@ -166,6 +170,9 @@ def train_scorer(
         choices = (train or TrainOptions())._structure(call)
         if coverage is not None:
             choices.coverage = pointer(floats(coverage, "coverage", patches))
+        if stages is not None:
+            choices.stage_count = len(stages)
+            choices.stage_channels = (c_int32 * len(stages))(*(integer(channels, "stages") for channels in stages))
         status = lib.snarm_train_scorer(
             path_bytes(path, "path"),
             handle_of(bank, Bank, "bank"),

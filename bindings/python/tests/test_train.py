@@ -67,6 +67,23 @@ def test_borders(work, bank):
         snarm.train_scorer(path, bank, samples, train=options, coverage=coverage, **SIZES)
 
 
+def test_stages(work, bank):
+    samples = [sample(number, number % 3 > 0) for number in range(16)]
+    path = work / "stages.safetensors"
+    options = snarm.TrainOptions(**{**OPTIONS, "steps": 2})
+    snarm.train_scorer(path, bank, samples, train=options, stages=(6, CHANNELS - 6), **SIZES)
+    with snarm.Scorer(path, grid_width=GRID, grid_height=GRID) as scorer:
+        info = scorer.info
+        assert info.prior_stages == 2 and info.prior_slope > 0
+        logits = np.zeros((info.maps, GRID * GRID), np.float32)
+        scorer.add_prior(np.ones(GRID * GRID, np.float32), logits)
+        assert not logits.any()  # the logits have it already
+    with pytest.raises(snarm.ArgumentError, match="15 channels in all"):
+        snarm.train_scorer(path, bank, samples, train=options, stages=(6, CHANNELS - 7), **SIZES)
+    with pytest.raises(snarm.ArgumentError, match="stage 1 has 0 channels"):
+        snarm.train_scorer(path, bank, samples, train=options, stages=(CHANNELS, 0), **SIZES)
+
+
 def test_ends_early(work, bank):
     samples = [sample(number, number % 3 > 0) for number in range(16)]
     options = snarm.TrainOptions(**{**OPTIONS, "steps": 1000000, "progress": lambda report: report.step > 0})

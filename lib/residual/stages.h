@@ -1,0 +1,34 @@
+/* How large residuals are in each stage of the features: a residual's norm over all channels is that of the stage with the largest
+ * values, whatever the others say. */
+#ifndef SN_RESIDUAL_STAGES_H
+#define SN_RESIDUAL_STAGES_H
+
+#include "core/status.h"
+#include "snarm/backbone.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SN_STAGES_MAX = 2 * SNARM_LAYERS_MAX }; /* those of a picture, and with depth as many of its relief */
+
+/* Channels of the features, stage after stage. count 0: not told apart. */
+typedef struct sn_stages {
+    int32_t count;
+    int32_t channels[SN_STAGES_MAX];
+} sn_stages;
+
+/* SNARM_ERROR_ARGUMENT, beginning with where, unless there are 0..SN_STAGES_MAX stages of 2 channels or more each that are channels in
+ * all. */
+snarm_status sn_check_stages(const sn_stages *stages, int32_t channels, const char *where);
+
+/* Sizes of residuals: the geometric mean of the stages' root mean squares, from rows of phi (channels values at phi + i * stride: a hybrid
+ * residual begins with that of the inter-residual). A stage's root mean square counts as 0.001 at least: patches that the bank holds have
+ * none. Split over the threads entered. */
+void sn_residual_sizes(const sn_stages *stages, const float *phi, size_t stride, size_t patches, size_t channels, float *sizes);
+
+/* Norms of inter-residuals (patches, channels) with the stages weighted: sqrt(sum over stages of (weight * norm)^2). Split over the
+ * threads entered. */
+void sn_stage_distances(const sn_stages *stages, const float *weights, const float *inter, size_t patches, size_t channels,
+                        float *distances);
+
+#endif
