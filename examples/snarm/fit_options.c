@@ -182,6 +182,10 @@ void fit_options_describe(fit_settings *s, option *table) {
          .minimum = 0,
          .maximum = 100,
          .open = true},
+        {.name = "even-light",
+         .kind = OPTION_FLAG,
+         .target = &s->even_light,
+         .help = "bring all pictures to one light: for parts in a light that varies from picture to picture"},
         {.name = "protocol",
          .kind = OPTION_CHOICE,
          .target = &s->protocol,
@@ -264,6 +268,7 @@ static void to_library(const fit_settings *s, snarm_fit_options *options) {
     options->false_alarm_rate = s->false_alarm_rate;
     options->scorer_path = s->scorer;
     options->depth_weight = s->depth_weight;
+    options->even_light = s->even_light;
     options->search = s->search != NULL && strcmp(s->search, "exact") == 0 ? SNARM_SEARCH_EXACT : SNARM_SEARCH_AUTO;
 }
 

@@ -94,6 +94,18 @@ typedef struct snarm_preprocess {
 SNARM_API snarm_status snarm_image_preprocess(const snarm_image *image, const snarm_preprocess *how,
                                               float *planes, uint8_t *rgb);
 
+/* How light a picture is: the median over its pixels of the mean of red, green and blue, 0..1; of a large one over about 65,536 pixels on a
+ * grid. A defect does not move it as long as most of the picture is none.
+ *   light  receives it
+ * SNARM_ERROR_ARGUMENT. */
+SNARM_API snarm_status snarm_image_light(const snarm_image *image, double *light);
+
+/* snarm_image_preprocess of the picture in another light: after the resize all samples are multiplied by light / the picture's own, at least
+ * 1/4, at most 4, and rounded; what is above 255 then is 255.
+ *   light  0..1; 0: the picture as it is. As snarm_detector_info has it for its detector's pictures */
+SNARM_API snarm_status snarm_image_preprocess_light(const snarm_image *image, const snarm_preprocess *how, double light, float *planes,
+                                                    uint8_t *rgb);
+
 #ifdef __cplusplus
 }
 #endif

@@ -64,9 +64,9 @@ static snarm_status load_tile(const snarm_detector *d, const snarm_image *image,
     const size_t columns = (size_t)d->tiles.x.count;
     const sn_window window = {sn_tile_start(&d->tiles.x, (int32_t)(tile % columns)),
                               sn_tile_start(&d->tiles.y, (int32_t)(tile / columns)), d->shape.width, d->shape.height};
-    SN_TRY(sn_image_preprocess_in(image, &d->recipe.preprocess, &window, scratch, planes, NULL));
+    SN_TRY(sn_image_preprocess_in(image, &d->recipe.preprocess, &window, d->recipe.light, scratch, planes, NULL));
     if (d->recipe.depth)
-        SN_TRY(sn_image_preprocess_in(relief, &d->recipe.preprocess, &window, scratch, relief_planes, NULL));
+        SN_TRY(sn_image_preprocess_in(relief, &d->recipe.preprocess, &window, 0, scratch, relief_planes, NULL));
     return SNARM_OK;
 }
 

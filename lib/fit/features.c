@@ -70,11 +70,11 @@ snarm_status sn_fit_load(sn_feature_source *source, size_t picture, int32_t left
     const snarm_backbone_info *shape = &source->detector->shape;
     const sn_window window = {left, top, shape->width, shape->height};
     SN_TRY(hold(source, picture));
-    snarm_status status = sn_image_preprocess_window(&source->held, &source->detector->recipe.preprocess, &window,
+    const sn_recipe *recipe = &source->detector->recipe;
+    snarm_status status = sn_image_preprocess_window(&source->held, &recipe->preprocess, &window, recipe->light,
                                                      source->inspection->planes, rgb);
     if (status == SNARM_OK && source->depths != NULL)
-        status = sn_image_preprocess_window(&source->relief, &source->detector->recipe.preprocess, &window,
-                                            source->inspection->relief, relief_rgb);
+        status = sn_image_preprocess_window(&source->relief, &recipe->preprocess, &window, 0, source->inspection->relief, relief_rgb);
     if (source->tiles == 1)
         sn_fit_let_go(source);
     return status == SNARM_OK ? SNARM_OK : sn_error_prefix(status, "picture %zu", picture);

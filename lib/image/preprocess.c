@@ -1,4 +1,5 @@
 /* From a picture to a network's input. */
+#include "image/light.h"
 #include "image/preprocess.h"
 #include "image/resize.h"
 
@@ -51,8 +52,16 @@ static void interleave(uint8_t *restrict rgb, const uint8_t *red, const uint8_t 
     }
 }
 
-static void run(const snarm_image *image, const snarm_preprocess *how, const sn_window *window, void *scratch, float *planes,
-                uint8_t *rgb) {
+static void apply(const uint8_t *levels, uint8_t *row, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        row[i] = levels[row[i]];
+}
+
+static void run(const snarm_image *image, const snarm_preprocess *how, const sn_window *window, double light, void *scratch,
+                float *planes, uint8_t *rgb) {
+    uint8_t levels[256];
+    if (light > 0)
+        sn_light_levels(image, light, levels);
     float factor[3], shift[3];
     for (int c = 0; c < 3; c++) {
         factor[c] = (float)(1.0 / (255.0 * (double)how->std[c]));
@@ -69,6 +78,8 @@ static void run(const snarm_image *image, const snarm_preprocess *how, const sn_
         channels[c] = row + (resizer.channels == 3 ? c * width : 0);
     for (int32_t y = 0; y < window->height; y++, planes += width) {
         sn_resizer_row(&resizer, y, row);
+        if (light > 0)
+            apply(levels, row, (size_t)resizer.channels * (size_t)width);
         for (size_t c = 0; c < 3; c++)
             normalise(planes + c * plane, channels[c], width, factor[c], shift[c]);
         if (rgb != NULL)
@@ -89,14 +100,14 @@ static snarm_status check(const snarm_image *image, const snarm_preprocess *how,
     return check_preprocess(how);
 }
 
-snarm_status sn_image_preprocess_in(const snarm_image *image, const snarm_preprocess *how, const sn_window *window, void *scratch,
-                                    float *planes, uint8_t *rgb) {
+snarm_status sn_image_preprocess_in(const snarm_image *image, const snarm_preprocess *how, const sn_window *window, double light,
+                                    void *scratch, float *planes, uint8_t *rgb) {
     SN_TRY(check(image, how, planes));
-    run(image, how, window, scratch, planes, rgb);
+    run(image, how, window, light, scratch, planes, rgb);
     return SNARM_OK;
 }
 
-snarm_status sn_image_preprocess_window(const snarm_image *image, const snarm_preprocess *how, const sn_window *window,
+snarm_status sn_image_preprocess_window(const snarm_image *image, const snarm_preprocess *how, const sn_window *window, double light,
                                         float *planes, uint8_t *rgb) {
     SN_TRY(check(image, how, planes));
     const sn_window whole = {0, 0, how->width, how->height};
@@ -104,12 +115,19 @@ snarm_status sn_image_preprocess_window(const snarm_image *image, const snarm_pr
         window = &whole;
     void *scratch;
     SN_TRY(sn_alloc(&scratch, sn_image_preprocess_scratch(window->width), 1, "snarm_image_preprocess"));
-    run(image, how, window, scratch, planes, rgb);
+    run(image, how, window, light, scratch, planes, rgb);
     sn_free(scratch);
     return SNARM_OK;
 }
 
 snarm_status snarm_image_preprocess(const snarm_image *image, const snarm_preprocess *how, float *planes,
                                     uint8_t *rgb) {
-    return sn_image_preprocess_window(image, how, NULL, planes, rgb);
+    return sn_image_preprocess_window(image, how, NULL, 0, planes, rgb);
+}
+
+snarm_status snarm_image_preprocess_light(const snarm_image *image, const snarm_preprocess *how, double light, float *planes,
+                                          uint8_t *rgb) {
+    if (!(light >= 0 && light <= 1))
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_image_preprocess_light: light is %g, expected 0..1", light);
+    return sn_image_preprocess_window(image, how, NULL, light, planes, rgb);
 }

@@ -152,6 +152,10 @@ void preprocessing() {
     std::vector<std::uint8_t> rgb(2 * 4 * 3);
     snarm::preprocess(image, how, planes, rgb);
     CHECK(planes[0] == 2 && planes[23] == 2 && rgb[0] == 255 && rgb[23] == 255);
+    CHECK(snarm::image_light(image) == 1);
+    snarm::preprocess(image, how, planes, rgb, 0.6);
+    CHECK(rgb[0] == 153 && rgb[23] == 153);
+    CHECK_ERROR(SNARM_ERROR_ARGUMENT, "light is 1.5", snarm::preprocess(image, how, planes, rgb, 1.5));
     CHECK_ERROR(SNARM_ERROR_ARGUMENT, "planes has 23 elements, expected 24",
                 snarm::preprocess(image, how, {planes.data(), 23}));
     CHECK_ERROR(SNARM_ERROR_ARGUMENT, "rgb has 1 elements",

@@ -52,6 +52,10 @@ static void make_model(const char *name, const char *network, int32_t tile, bool
     options.precision = SNARM_PRECISION_F32; /* as those who read them look at them */
     options.depths = depth ? &depths : NULL;
     options.train = trained ? &training : NULL;
+    if (trained) { /* all that format 4 is for */
+        options.even_light = 1;
+        options.layer_count = 3, options.layers[0] = 1, options.layers[1] = 2, options.layers[2] = 3;
+    }
     snarm_detector *detector;
     ck_ok(snarm_detector_fit(&detector, network, &source, &options));
     ck_ok(snarm_detector_save(detector, path_of(name)));

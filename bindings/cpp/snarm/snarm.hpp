@@ -425,15 +425,25 @@ class image {
     std::vector<std::uint8_t> pixels_;
 };
 
-/*   rgb  empty: not wanted */
+/* How light a picture is, 0..1. */
+inline double image_light(const snarm_image &image) {
+    double light = 0;
+    check(snarm_image_light(&image, &light));
+    return light;
+}
+
+/*   rgb    empty: not wanted
+ *   light  that the picture is brought to; 0: none */
 inline void preprocess(const snarm_image &image, const snarm_preprocess &how, span<float> planes,
-                       span<std::uint8_t> rgb = {}) {
+                       span<std::uint8_t> rgb = {}, double light = 0) {
     static const char function[] = "snarm::preprocess";
     const std::size_t size = detail::product(function, {3, how.height, how.width});
     detail::expect_size(function, "planes", planes.size(), size);
     if (!rgb.empty())
         detail::expect_size(function, "rgb", rgb.size(), size);
-    check(snarm_image_preprocess(&image, &how, planes.data(), rgb.empty() ? nullptr : rgb.data()));
+    std::uint8_t *const bytes = rgb.empty() ? nullptr : rgb.data();
+    check(light == 0 ? snarm_image_preprocess(&image, &how, planes.data(), bytes)
+                     : snarm_image_preprocess_light(&image, &how, light, planes.data(), bytes));
 }
 
 /* Pictures for a fit, each asked for possibly more than once and in any order, on the thread that fits. */

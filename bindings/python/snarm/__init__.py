@@ -35,7 +35,7 @@ from .errors import (
     status_name,
 )
 from .heatmap import render_heatmap
-from .images import Picture, Preprocess, decode_image, load_image, preprocess, preprocess_with_rgb, save_png
+from .images import Picture, Preprocess, decode_image, image_light, load_image, preprocess, preprocess_with_rgb, save_png
 from .metrics import Curve, PixelMetrics, PixelMetricsResult, ScoreMetrics, score_curve, score_metrics
 from .report import Report
 from .residual import Hybrid, ResidualEngine
@@ -92,6 +92,7 @@ __all__ = [
     "decode_image",
     "default_threads",
     "depth_relief",
+    "image_light",
     "images",
     "last_error",
     "library_version",

@@ -330,6 +330,7 @@ class snarm_fit_options(Structure):
         ("depths", POINTER(snarm_depth_source)),
         ("depth_weight", c_double),
         ("precision", c_int32),
+        ("even_light", c_int32),
     ]
 
 
@@ -394,6 +395,7 @@ class snarm_detector_info(Structure):
         ("depth_background", c_double),
         ("depth_weight", c_double),
         ("score_first_stage", c_double),
+        ("light", c_double),
     ]
 
 

@@ -24,6 +24,11 @@ FUNCTIONS: dict[str, tuple[Any, Any]] = {
     "snarm_image_release": (None, [POINTER(abi.snarm_image)]),
     "snarm_image_save_png": (c_int, [POINTER(abi.snarm_image), c_char_p]),
     "snarm_image_preprocess": (c_int, [POINTER(abi.snarm_image), POINTER(abi.snarm_preprocess), float_p, uint8_p]),
+    "snarm_image_preprocess_light": (
+        c_int,
+        [POINTER(abi.snarm_image), POINTER(abi.snarm_preprocess), c_double, float_p, uint8_p],
+    ),
+    "snarm_image_light": (c_int, [POINTER(abi.snarm_image), POINTER(c_double)]),
     # depth.h
     "snarm_depth_load": (c_int, [POINTER(abi.snarm_depth), c_char_p, POINTER(abi.snarm_image_options)]),
     "snarm_depth_release": (None, [POINTER(abi.snarm_depth)]),

@@ -13,7 +13,7 @@ are. The pixels of a row must lie together. Everything else is refused with a se
 from __future__ import annotations
 
 import os
-from ctypes import byref, string_at
+from ctypes import byref, c_double, string_at
 from dataclasses import dataclass
 from typing import Any, Union
 
@@ -179,20 +179,31 @@ class Preprocess:
         return result
 
 
-def preprocess(picture: Picture, how: Preprocess, *, bgr: bool = False) -> FloatArray:
-    """A network's input: (3, height, width) float32, the red, green and blue plane, normalised."""
-    planes, _ = _preprocessed(picture, how, bgr, False)
+def preprocess(picture: Picture, how: Preprocess, *, light: float = 0.0, bgr: bool = False) -> FloatArray:
+    """A network's input: (3, height, width) float32, the red, green and blue plane, normalised.
+
+    light: that the picture is brought to, as ``image_light`` measures it; 0..1; 0: none. A detector's is ``info.light``.
+    """
+    planes, _ = _preprocessed(picture, how, light, bgr, False)
     return planes
 
 
-def preprocess_with_rgb(picture: Picture, how: Preprocess, *, bgr: bool = False) -> tuple[FloatArray, ByteArray]:
+def preprocess_with_rgb(picture: Picture, how: Preprocess, *, light: float = 0.0, bgr: bool = False) -> tuple[FloatArray, ByteArray]:
     """The same, and the resized and cropped picture as (height, width, 3) uint8, red green blue."""
-    planes, rgb = _preprocessed(picture, how, bgr, True)
+    planes, rgb = _preprocessed(picture, how, light, bgr, True)
     assert rgb is not None
     return planes, rgb
 
 
-def _preprocessed(picture: Picture, how: Preprocess, bgr: bool, with_rgb: bool) -> tuple[FloatArray, ByteArray | None]:
+def image_light(picture: Picture, *, bgr: bool = False) -> float:
+    """How light a picture is: the median over its pixels of the mean of red, green and blue, 0..1."""
+    value = c_double()
+    with Opened(picture, bgr=bgr) as image:
+        check(lib.snarm_image_light(byref(image), byref(value)))
+    return value.value
+
+
+def _preprocessed(picture: Picture, how: Preprocess, light: float, bgr: bool, with_rgb: bool) -> tuple[FloatArray, ByteArray | None]:
     structure = how._structure()
     height, width = structure.height, structure.width
     if not (0 < height <= 16384 and 0 < width <= 16384):
@@ -200,5 +211,8 @@ def _preprocessed(picture: Picture, how: Preprocess, bgr: bool, with_rgb: bool) 
     planes = np.empty((3, height, width), np.float32)
     rgb = np.empty((height, width, 3), np.uint8) if with_rgb else None
     with Opened(picture, bgr=bgr) as image:
-        check(lib.snarm_image_preprocess(byref(image), byref(structure), pointer(planes), pointer(rgb)))
+        if light == 0:
+            check(lib.snarm_image_preprocess(byref(image), byref(structure), pointer(planes), pointer(rgb)))
+        else:
+            check(lib.snarm_image_preprocess_light(byref(image), byref(structure), number(light, "light"), pointer(planes), pointer(rgb)))
     return planes, rgb

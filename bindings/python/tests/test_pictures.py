@@ -1,5 +1,7 @@
 """Pictures: which arrays are taken as they lie, which are refused and with what words; files in and out."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -161,3 +163,30 @@ def test_depth(work):
     assert loaded.shape == (5, 7, 3) and (loaded == points).all() and loaded.flags.writeable
     with pytest.raises(snarm.UnsupportedError, match="points.tiff"):
         snarm.load_depth(work / "points.tiff", max_side=4)
+
+
+def test_light(good_parts, bad_part, weights, work, command):
+    grey = bad_part.mean(axis=2)
+    assert abs(snarm.image_light(bad_part) - np.median(grey) / 255) < 1e-3
+    how = snarm.Preprocess(32, 24, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+    plain, even = snarm.preprocess(bad_part, how), snarm.preprocess(bad_part, how, light=0.8 * snarm.image_light(bad_part))
+    assert np.abs(even - 0.8 * plain).max() < 0.51 / 255
+    with pytest.raises(snarm.ArgumentError, match="light is 2, expected 0..1"):
+        snarm.preprocess(bad_part, how, light=2)
+
+    darker = [(part * (1 - 0.1 * number)).astype(np.uint8) for number, part in enumerate(good_parts)]
+    with snarm.Detector.fit(darker, weights, width=64, layers=[2], bank_size=100, even_light=True) as detector:
+        assert min(map(snarm.image_light, darker)) < detector.info.light < max(map(snarm.image_light, darker))
+        features = detector.backbone.features(snarm.preprocess(bad_part, detector.info.preprocess, light=detector.info.light))
+        distances, _ = detector.bank.search(features, 1)
+        grid = detector.info.backbone
+        values = snarm.maps.from_patches(distances[:, 0].copy(), grid.grid_width, grid.grid_height, 64, 64)
+        snarm.maps.smooth(values, detector.info.smoothing)
+        assert np.abs(values - detector.inspect(bad_part).map).max() < 1e-5
+    folder = work / "darker"
+    folder.mkdir()
+    for number, part in enumerate(darker):
+        snarm.save_png(folder / f"{number}.png", part)
+    command("fit", "--images", folder, "--backbone", weights, "--size", "64", "--layers", "2", "--steps", "0", "--even-light", "--out", work / "light.snarm")
+    with snarm.Detector.load(work / "light.snarm") as detector:
+        assert abs(json.loads(command("info", "--json", work / "light.snarm"))["light"] - detector.info.light) < 1e-6
