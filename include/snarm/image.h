@@ -95,7 +95,7 @@ SNARM_API snarm_status snarm_image_preprocess(const snarm_image *image, const sn
                                               float *planes, uint8_t *rgb);
 
 /* How light a picture is: the median over its pixels of the mean of red, green and blue, 0..1; of a large one over about 65,536 pixels on a
- * grid. A defect does not move it as long as most of the picture is none.
+ * grid. A small defect hardly moves it.
  *   light  receives it
  * SNARM_ERROR_ARGUMENT. */
 SNARM_API snarm_status snarm_image_light(const snarm_image *image, double *light);

@@ -1,16 +1,12 @@
-/* Validation on held-out samples, and whole trainings on a toy problem: defects move few channels that vary
- * little, and hide from the distance behind many channels that vary much. */
+/* Whole trainings on a toy problem. */
 #define _GNU_SOURCE
-#include "core/rng.h"
 #include "core/threads.h"
 #include "make_scorer.h"
-#include "snarm/map.h"
-#include "snarm/metrics.h"
 #include "support.h"
+#include "toy.h"
 #include "train/initialise.h"
 #include "train/step.h"
 #include "train/trainer.h"
-#include "train/validation.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -18,220 +14,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-enum { WIDTH = 8, HEIGHT = 6, PATCHES = WIDTH * HEIGHT, CHANNELS = 16, QUIET = 4, NEIGHBOURS = 3, SIDE = 4 };
-enum { MASK_WIDTH = WIDTH * SIDE, MASK_HEIGHT = HEIGHT * SIDE, PIXELS = MASK_WIDTH * MASK_HEIGHT };
-enum { BANK = 400, TRAINED = 64, HELD_OUT = 32 };
-
-typedef struct toy {
-    snarm_bank *bank;
-    sn_samples *samples, *held_out;
-    sn_calibration calibration;
-} toy;
-
-static toy problem;
-
-static void random_feature(sn_rng *rng, float *feature) {
-    for (size_t c = 0; c < CHANNELS; c++)
-        feature[c] = (c < QUIET ? 0.1f : 1.0f) * (float)sn_rng_normal(rng);
-}
-
-/* Every second sample has a rectangle of 2 or 3 patches a side where the quiet channels are shifted. */
-static sn_samples *make_samples(sn_rng *rng, const snarm_bank *bank, size_t count) {
-    const sn_samples_shape shape = {WIDTH, HEIGHT, CHANNELS, NEIGHBOURS, MASK_WIDTH, MASK_HEIGHT, NULL, {0}};
-    sn_samples *samples;
-    ck_ok(sn_samples_create(&samples, &shape, count));
-    for (size_t s = 0; s < count; s++) {
-        float features[PATCHES * CHANNELS], distances[PATCHES * NEIGHBOURS];
-        int32_t nearest[PATCHES * NEIGHBOURS];
-        uint8_t mask[PIXELS] = {0};
-        const size_t width = 2 + sn_rng_below(rng, 2), height = 2 + sn_rng_below(rng, 2);
-        const size_t left = sn_rng_below(rng, WIDTH - width + 1),
-                     top = sn_rng_below(rng, HEIGHT - height + 1);
-        for (size_t i = 0; i < PATCHES; i++) {
-            const size_t x = i % WIDTH, y = i / WIDTH;
-            const bool inside = x >= left && x < left + width && y >= top && y < top + height;
-            random_feature(rng, features + i * CHANNELS);
-            for (size_t c = 0; c < QUIET && inside && s % 2 == 1; c++)
-                features[i * CHANNELS + c] += 0.6f;
-            for (size_t p = 0; p < SIDE * SIDE && inside && s % 2 == 1; p++)
-                mask[(y * SIDE + p / SIDE) * MASK_WIDTH + x * SIDE + p % SIDE] = 1;
-        }
-        ck_ok(snarm_bank_search(bank, features, PATCHES, NEIGHBOURS, -1, distances, nearest));
-        for (size_t i = 0; i < PATCHES; i++) /* of the nearest */
-            distances[i] = distances[i * NEIGHBOURS];
-        ck_ok(sn_samples_add(samples, features, nearest, distances, mask));
-    }
-    return samples;
-}
-
-static void set_up(void) {
-    sn_rng rng;
-    sn_rng_seed(&rng, 5, 0);
-    static float vectors[BANK * CHANNELS];
-    for (size_t i = 0; i < BANK; i++)
-        random_feature(&rng, vectors + i * CHANNELS);
-    ck_ok(snarm_bank_create(&problem.bank, vectors, NULL, BANK, CHANNELS, NULL));
-    problem.samples = make_samples(&rng, problem.bank, TRAINED);
-    problem.held_out = make_samples(&rng, problem.bank, HELD_OUT);
-    ck_ok(sn_calibrate(&problem.calibration, problem.samples, problem.bank));
-}
-
-static void tear_down(void) {
-    sn_samples_destroy(problem.samples);
-    sn_samples_destroy(problem.held_out);
-    snarm_bank_destroy(problem.bank);
-}
-
-static sn_validation *make_validation(const sn_samples *samples) {
-    const sn_validation_options options = {0.75, problem.calibration.residual_scale, 2, NULL};
-    sn_validation *validation;
-    ck_ok(sn_validation_create(&validation, samples, problem.bank, &options));
-    return validation;
-}
-
-/* Distances drawn as maps of the masks' size, smoothed, all pixels in one measure: as a user of the public
- * functions would. */
-START_TEST(validation_distances) {
-    sn_validation *validation = make_validation(problem.held_out);
-    sn_validation_result result;
-    ck_ok(sn_validation_run(validation, NULL, &result));
-    snarm_pixel_metrics *pixels;
-    ck_ok(snarm_pixel_metrics_create(&pixels, NULL));
-    float scores[HELD_OUT];
-    uint8_t labels[HELD_OUT];
-    for (size_t s = 0; s < HELD_OUT; s++) {
-        float distances[PATCHES], map[PIXELS];
-        uint8_t mask[PIXELS];
-        sn_samples_get(problem.held_out, s, 0, NULL, NULL, distances, mask);
-        ck_ok(snarm_map_from_patches(distances, WIDTH, HEIGHT, MASK_WIDTH, MASK_HEIGHT, 1, map));
-        ck_ok(snarm_map_smooth(map, MASK_WIDTH, MASK_HEIGHT, 2, 1));
-        ck_ok(snarm_pixel_metrics_add(pixels, map, mask, MASK_WIDTH, MASK_HEIGHT));
-        ck_ok(snarm_map_score(map, MASK_WIDTH, MASK_HEIGHT, &scores[s], NULL, NULL));
-        labels[s] = s % 2;
-    }
-    snarm_pixel_metrics_result all;
-    snarm_score_metrics images;
-    ck_ok(snarm_pixel_metrics_finish(pixels, &all));
-    ck_ok(snarm_metrics_scores(scores, labels, HELD_OUT, &images));
-    ck_assert_double_eq_tol(result.pixel_ap, all.pixels.average_precision, 1e-12);
-    ck_assert_double_eq_tol(result.pixel_auroc, all.pixels.auroc, 1e-12);
-    ck_assert_double_eq_tol(result.image_auroc, images.auroc, 1e-12);
-    ck_assert_int_eq(memcmp(sn_validation_scores(validation), scores, sizeof scores), 0);
-    ck_assert_int_eq(memcmp(sn_validation_labels(validation), labels, sizeof labels), 0);
-    ck_assert(result.pixel_ap > 0.1 && result.pixel_ap < 0.7);
-    snarm_pixel_metrics_destroy(pixels);
-    sn_validation_destroy(validation);
-    sn_validation_destroy(NULL);
-}
-END_TEST
-
-static sn_scorer_weights toy_sizes(void) {
-    return (sn_scorer_weights){.channels = CHANNELS,
-                               .embedding = 8,
-                               .branches = 2,
-                               .depth = 1,
-                               .states = 4,
-                               .rank = 1,
-                               .taps = 4,
-                               .rates = {1, 2},
-                               .reference_ratio = 0.75,
-                               .residual_scale = problem.calibration.residual_scale,
-                               .prior = problem.calibration.prior};
-}
-
-/* A network that says nothing leaves the prior, which ranks as the distances do but for what lies between
- * patches. */
-START_TEST(validation_silent) {
-    const sn_scorer_weights sizes = toy_sizes();
-    sn_scorer_weights *weights;
-    ck_ok(sn_scorer_weights_create(&weights, &sizes));
-    sn_rng rng;
-    sn_rng_seed(&rng, 3, 0);
-    sn_initialise(weights, &rng);
-    sn_validation *validation = make_validation(problem.held_out);
-    sn_validation_result distances, silent, noisy;
-    ck_ok(sn_validation_run(validation, NULL, &distances));
-    ck_ok(sn_validation_run(validation, weights, &silent));
-    ck_assert_double_eq_tol(silent.pixel_ap, distances.pixel_ap, 0.05);
-    ck_assert_double_eq_tol(silent.pixel_auroc, distances.pixel_auroc, 0.02);
-    sn_scorer_weights_destroy(weights);
-    ck_ok(random_scorer_weights(&weights, &sizes, 4));
-    ck_ok(sn_validation_run(validation, weights, &noisy));
-    ck_assert(noisy.pixel_ap != silent.pixel_ap);
-    sn_scorer_weights_destroy(weights);
-    sn_validation_destroy(validation);
-}
-END_TEST
-
-/* The distances that image scores are made of: those of the samples, or the residuals' norms with stages weighted. */
-START_TEST(validation_of_scores) {
-    const float weights[] = {0.25f, 1};
-    sn_samples_shape shape = *sn_samples_get_shape(problem.held_out);
-    shape.stages = (sn_stages){2, {QUIET, CHANNELS - QUIET}};
-    sn_samples *samples;
-    ck_ok(sn_samples_create(&samples, &shape, HELD_OUT));
-    static float features[PATCHES * CHANNELS], distances[PATCHES];
-    static int32_t nearest[PATCHES * NEIGHBOURS];
-    static uint8_t mask[PIXELS];
-    const sn_scorer_weights sizes = toy_sizes();
-    sn_scorer_weights *network;
-    ck_ok(random_scorer_weights(&network, &sizes, 4));
-    const float *vectors;
-    ck_ok(snarm_bank_get_vectors(problem.bank, &vectors, NULL));
-    float expected[2][HELD_OUT];
-    for (size_t s = 0; s < HELD_OUT; s++) {
-        sn_samples_get(problem.held_out, s, 0, features, nearest, distances, mask);
-        ck_ok(sn_samples_add(samples, features, nearest, distances, mask));
-        for (int weighted = 0; weighted < 2; weighted++) {
-            float map[PIXELS];
-            for (size_t i = 0; i < PATCHES && weighted; i++) {
-                double sum = 0;
-                for (size_t c = 0; c < CHANNELS; c++) {
-                    double mean = 0;
-                    for (size_t k = 0; k < NEIGHBOURS; k++)
-                        mean += (double)vectors[nearest[i * NEIGHBOURS + k] * CHANNELS + (int32_t)c] / NEIGHBOURS;
-                    sum += pow((mean - (double)features[i * CHANNELS + c]) * (c < QUIET ? 0.25 : 1), 2);
-                }
-                distances[i] = (float)sqrt(sum);
-            }
-            ck_ok(snarm_map_from_patches(distances, WIDTH, HEIGHT, MASK_WIDTH, MASK_HEIGHT, 1, map));
-            ck_ok(snarm_map_smooth(map, MASK_WIDTH, MASK_HEIGHT, 2, 1));
-            ck_ok(snarm_map_score(map, MASK_WIDTH, MASK_HEIGHT, &expected[weighted][s], NULL, NULL));
-        }
-    }
-    for (int weighted = 0; weighted < 2; weighted++) {
-        const sn_validation_options options = {0.75, problem.calibration.residual_scale, 2, weighted ? weights : NULL};
-        sn_validation *validation;
-        sn_validation_result result;
-        ck_ok(sn_validation_create(&validation, samples, problem.bank, &options));
-        ck_ok(sn_validation_run(validation, network, &result));
-        const float *scores = sn_validation_distance_scores(validation);
-        for (size_t s = 0; s < HELD_OUT; s++)
-            ck_assert_float_eq_tol(scores[s], expected[weighted][s], 2e-3f * expected[weighted][s]);
-        sn_validation_destroy(validation);
-    }
-    sn_scorer_weights_destroy(network);
-    sn_samples_destroy(samples);
-}
-END_TEST
-
-START_TEST(validation_one_kind) {
-    const sn_samples_shape *shape = sn_samples_get_shape(problem.held_out);
-    sn_samples *good;
-    ck_ok(sn_samples_create(&good, shape, 2));
-    static const float features[PATCHES * CHANNELS], distances[PATCHES];
-    static const int32_t nearest[PATCHES * NEIGHBOURS];
-    for (int i = 0; i < 2; i++)
-        ck_ok(sn_samples_add(good, features, nearest, distances, NULL));
-    sn_validation *validation = make_validation(good);
-    sn_validation_result result;
-    ck_ok(sn_validation_run(validation, NULL, &result));
-    ck_assert(isnan(result.pixel_ap) && isnan(result.pixel_auroc) && isnan(result.image_auroc));
-    sn_validation_destroy(validation);
-    sn_samples_destroy(good);
-}
-END_TEST
 
 static sn_train_plan toy_plan(int64_t steps) {
     return (sn_train_plan){.steps = steps,
@@ -255,7 +37,7 @@ static sn_train_plan toy_plan(int64_t steps) {
                            .mirror_x = true,
                            .mirror_y = true,
                            .seed = 1,
-                           .calibration = problem.calibration,
+                           .calibration = toy.calibration,
                            .embedding = 8,
                            .depth = 1,
                            .branches = 2,
@@ -270,7 +52,7 @@ static sn_train_plan toy_plan(int64_t steps) {
 static sn_scorer_weights *train_on(int threads, const sn_train_plan *plan, snarm_train_report *report) {
     sn_trained trained;
     const int former = sn_threads_enter(threads);
-    ck_ok(sn_train(&trained, problem.samples, problem.held_out, problem.bank, plan, report));
+    ck_ok(sn_train(&trained, toy.samples, toy.held_out, toy.bank, plan, report));
     sn_threads_leave(former);
     ck_assert(trained.score.share >= 0 && trained.score.share <= 1 && trained.score.full > 0);
     return trained.weights;
@@ -281,7 +63,7 @@ static sn_scorer_weights *train(const sn_train_plan *plan, snarm_train_report *r
 }
 
 static double ap_of(const sn_scorer_weights *weights) {
-    sn_validation *validation = make_validation(problem.held_out);
+    sn_validation *validation = toy_validation(toy.held_out);
     sn_validation_result result;
     const int former = sn_threads_enter(1);
     ck_ok(sn_validation_run(validation, weights, &result));
@@ -317,8 +99,8 @@ START_TEST(branches_together) {
     const sn_scorer_weights sizes = toy_sizes();
     const sn_step_options options = {.batch = 3,
                                      .reference_ratio = 0.75,
-                                     .residual_scale = problem.calibration.residual_scale,
-                                     .prior = problem.calibration.prior,
+                                     .residual_scale = toy.calibration.residual_scale,
+                                     .prior = toy.calibration.prior,
                                      .map_loss = {1, 1, 0.5, 2, false},
                                      .navigator_weight = 1,
                                      .navigator_alpha = 0.5,
@@ -335,7 +117,7 @@ START_TEST(branches_together) {
         ck_ok(random_scorer_weights(&weights[apart], &sizes, 6));
         gradients[apart] = calloc(weights[apart]->values_count, sizeof(float));
         sn_step *step;
-        ck_ok(sn_step_create(&step, weights[apart], problem.samples, problem.bank, &options));
+        ck_ok(sn_step_create(&step, weights[apart], toy.samples, toy.bank, &options));
         for (size_t b = 0; b < 2 && apart; b++)
             ck_ok(sn_step_run(step, weights[1], &(sn_draw){picked, mirrors, b, 1, 77}, gradients[1], &each[b]));
         if (!apart)
@@ -496,11 +278,11 @@ START_TEST(resume) {
 
     sn_trained refused;
     plan.identity = "another toy", plan.progress = NULL;
-    ck_fails(sn_train(&refused, problem.samples, problem.held_out, problem.bank, &plan, &report),
+    ck_fails(sn_train(&refused, toy.samples, toy.held_out, toy.bank, &plan, &report),
              SNARM_ERROR_MISMATCH, broken);
     ck_assert_ptr_null(refused.weights);
     plan.identity = "toy", plan.embedding = 9;
-    ck_fails(sn_train(&refused, problem.samples, problem.held_out, problem.bank, &plan, &report),
+    ck_fails(sn_train(&refused, toy.samples, toy.held_out, toy.bank, &plan, &report),
              SNARM_ERROR_MISMATCH, broken);
 }
 END_TEST
@@ -539,12 +321,12 @@ START_TEST(borders) {
     const sn_train_plan simple = toy_plan(12);
     sn_scorer_weights *without = train(&simple, &plain);
     for (int made = 0; made < 2; made++) {
-        sn_samples *samples = bordered(problem.samples, coverage, made), *held_out = bordered(problem.held_out, coverage, made);
+        sn_samples *samples = bordered(toy.samples, coverage, made), *held_out = bordered(toy.held_out, coverage, made);
         sn_train_plan plan = toy_plan(12);
-        ck_ok(sn_calibrate(&plan.calibration, samples, problem.bank));
+        ck_ok(sn_calibrate(&plan.calibration, samples, toy.bank));
         ck_assert_double_eq(plan.calibration.prior.border, made ? 0 : SN_PRIOR_BORDER);
         const int former = sn_threads_enter(1);
-        ck_ok(sn_train(&trained[made], samples, held_out, problem.bank, &plan, &reports[made]));
+        ck_ok(sn_train(&trained[made], samples, held_out, toy.bank, &plan, &reports[made]));
         sn_threads_leave(former);
         sn_samples_destroy(samples);
         sn_samples_destroy(held_out);
@@ -563,11 +345,7 @@ int main(void) {
     Suite *suite = suite_create("trainer");
     TCase *cases = tcase_create("trainer");
     tcase_set_timeout(cases, 240);
-    tcase_add_unchecked_fixture(cases, set_up, tear_down);
-    tcase_add_test(cases, validation_distances);
-    tcase_add_test(cases, validation_silent);
-    tcase_add_test(cases, validation_of_scores);
-    tcase_add_test(cases, validation_one_kind);
+    tcase_add_unchecked_fixture(cases, toy_set_up, toy_tear_down);
     tcase_add_test(cases, branches_together);
     tcase_add_test(cases, learns);
     tcase_add_test(cases, shrunk);
