@@ -117,7 +117,7 @@ static void make_whole(bench *b) {
                                      .reference_ratio = 0.75,
                                      .residual_scale = 1,
                                      .map_loss = map_loss,
-                                     .prior = {1, 1, 0},
+                                     .prior = {.slope = 1, .centre = 1},
                                      .navigator_weight = 1,
                                      .navigator_alpha = 0.5,
                                      .navigator_gamma = 2,
