@@ -67,6 +67,15 @@ static void expect_same(const snarm_detector *a, const snarm_detector *b) {
     }
 }
 
+static snarm_detector *load(const char *path) {
+    snarm_detector_options options;
+    snarm_detector_options_init(&options);
+    options.threads = 2;
+    snarm_detector *detector;
+    ck_ok(snarm_detector_load(&detector, path, &options));
+    return detector;
+}
+
 START_TEST(trains_saves_loads) {
     const snarm_train_options training = short_training(60);
     snarm_detector *detector, *loaded;
@@ -90,14 +99,11 @@ START_TEST(trains_saves_loads) {
         ck_assert(map[i] >= 0 && map[i] <= 1);
     const char *path = scratch_file("trained.snarm");
     ck_ok(snarm_detector_save(detector, path));
-    snarm_detector_options load;
-    snarm_detector_options_init(&load);
-    load.threads = 2;
-    ck_ok(snarm_detector_load(&loaded, path, &load));
+    loaded = load(path);
     expect_same(detector, loaded);
     snarm_detector_destroy(detector);
     ck_ok(snarm_detector_save(loaded, path)); /* over the file that it is mapped from */
-    ck_ok(snarm_detector_load(&detector, path, &load));
+    detector = load(path);
     expect_same(detector, loaded);
     snarm_detector_destroy(detector);
     snarm_detector_destroy(loaded);
@@ -151,10 +157,7 @@ START_TEST(three_stages) {
 
     const char *path = scratch_file("three.snarm");
     ck_ok(snarm_detector_save(detector, path));
-    snarm_detector_options load;
-    snarm_detector_options_init(&load);
-    load.threads = 2;
-    ck_ok(snarm_detector_load(&loaded, path, &load));
+    loaded = load(path);
     expect_same(detector, loaded);
     snarm_detector_destroy(detector);
     snarm_detector_destroy(loaded);

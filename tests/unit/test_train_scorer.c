@@ -73,6 +73,17 @@ static snarm_train_options options_of(int64_t steps) {
     return options;
 }
 
+static snarm_scorer *open_scorer(const char *path, const float *coverage, snarm_scorer_info *info) {
+    snarm_scorer_options grid;
+    snarm_scorer_options_init(&grid);
+    grid.grid_width = grid.grid_height = GRID, grid.coverage = coverage;
+    snarm_scorer *scorer;
+    ck_ok(snarm_scorer_create(&scorer, path, &grid));
+    *info = (snarm_scorer_info){.struct_size = sizeof *info};
+    ck_ok(snarm_scorer_get_info(scorer, info));
+    return scorer;
+}
+
 START_TEST(trains_and_loads) {
     const snarm_train_options options = options_of(200);
     snarm_train_report report;
@@ -80,13 +91,8 @@ START_TEST(trains_and_loads) {
     ck_ok(snarm_train_scorer(path, bank, &p.source, 2, 1.0, &options, &report));
     ck_assert_uint_eq(p.released, SAMPLES);
     ck_assert(report.step == 200 && report.best_pixel_ap >= report.untrained_pixel_ap);
-    snarm_scorer_options grid;
-    snarm_scorer_options_init(&grid);
-    grid.grid_width = grid.grid_height = GRID;
-    snarm_scorer *scorer;
-    ck_ok(snarm_scorer_create(&scorer, path, &grid));
-    snarm_scorer_info info = {.struct_size = sizeof info};
-    ck_ok(snarm_scorer_get_info(scorer, &info));
+    snarm_scorer_info info;
+    snarm_scorer *scorer = open_scorer(path, NULL, &info);
     ck_assert(info.channels == CHANNELS && info.embedding == 8 && info.branches == 4 && info.neighbours == 2);
     ck_assert(info.residual_scale > 0 && info.prior_slope > 0 && info.prior_centre > 0 && info.reference_ratio == 0.75);
     /* The prior rises with the distance and is the same for all maps. */
@@ -110,13 +116,8 @@ START_TEST(learns_with_a_coverage) {
     options.coverage = coverage;
     const char *path = scratch_file("scorer.safetensors");
     ck_ok(snarm_train_scorer(path, bank, &p.source, 2, 1.0, &options, NULL));
-    snarm_scorer_options grid;
-    snarm_scorer_options_init(&grid);
-    grid.grid_width = grid.grid_height = GRID, grid.coverage = coverage;
-    snarm_scorer *scorer;
-    ck_ok(snarm_scorer_create(&scorer, path, &grid));
-    snarm_scorer_info info = {.struct_size = sizeof info};
-    ck_ok(snarm_scorer_get_info(scorer, &info));
+    snarm_scorer_info info;
+    snarm_scorer *scorer = open_scorer(path, coverage, &info);
     ck_assert(info.prior_border == 0.75);
     float distances[PATCHES], logits[16 * PATCHES] = {0};
     for (int i = 0; i < PATCHES; i++)
@@ -137,13 +138,8 @@ START_TEST(learns_with_stages) {
     options.stage_count = 2, options.stage_channels = stages;
     const char *path = scratch_file("scorer.safetensors");
     ck_ok(snarm_train_scorer(path, bank, &p.source, 2, 1.0, &options, NULL));
-    snarm_scorer_options grid;
-    snarm_scorer_options_init(&grid);
-    grid.grid_width = grid.grid_height = GRID;
-    snarm_scorer *scorer;
-    ck_ok(snarm_scorer_create(&scorer, path, &grid));
-    snarm_scorer_info info = {.struct_size = sizeof info};
-    ck_ok(snarm_scorer_get_info(scorer, &info));
+    snarm_scorer_info info;
+    snarm_scorer *scorer = open_scorer(path, NULL, &info);
     ck_assert(info.prior_slope > 0 && info.prior_stages == 2);
     float distances[PATCHES], logits[16 * PATCHES] = {0};
     for (int i = 0; i < PATCHES; i++)
