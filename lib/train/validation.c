@@ -18,6 +18,7 @@ struct sn_validation {
     int32_t *nearest;
     uint8_t *mask, *reference;
     float *scores, *distance_scores; /* (samples) */
+    bool distances_scored;           /* the same for all weights: once is enough */
     uint8_t *labels; /* (samples) */
 };
 
@@ -141,10 +142,11 @@ static snarm_status collect(sn_validation *v, const network *n, snarm_pixel_metr
         SN_TRY(n != NULL ? map_of_network(v, n) : map_of_distances(v));
         SN_TRY(snarm_pixel_metrics_add(pixels, v->map, v->mask, width, height));
         SN_TRY(score(v, &v->scores[s]));
-        if (n != NULL)
+        if (n != NULL && !v->distances_scored)
             SN_TRY(score_distances(v, s));
         v->labels[s] = sn_samples_defective(v->samples, s);
     }
+    v->distances_scored |= n != NULL;
     return SNARM_OK;
 }
 
