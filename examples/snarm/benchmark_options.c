@@ -90,7 +90,7 @@ static void add_fit(json_t *o, const benchmark *b) {
     add_text(o, "search", s->search);
     json_add(o, "depth", must_have(json_boolean(s->depth)));
     add_number(o, "depth-weight", s->depth_weight, s->depth_weight != 0);
-    json_add(o, "even-light", must_have(json_boolean(s->even_light)));
+    add_number(o, "even-light", s->even_light, s->even_light != 0);
     json_t *layers = must_have(json_array());
     for (int32_t i = 0; i < s->layers.count; i++)
         append(layers, must_have(json_integer(s->layers.items[i])));

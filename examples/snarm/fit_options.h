@@ -16,8 +16,7 @@ typedef struct fit_settings {
     int64_t groups, channels, neighbourhood, bank_size, neighbours, seed, steps, samples, embedding, memory, overlap;
     bool channels_given, smoothing_given, steps_given, overlap_given;
     bool depth; /* each picture has a depth picture, where depth_path_of says */
-    double smoothing, false_alarm_rate, rate, depth_weight;
-    bool even_light;
+    double smoothing, false_alarm_rate, rate, depth_weight, even_light;
 } fit_settings;
 /* All zero is "nothing given"; then: */
 void fit_settings_free(fit_settings *settings);

@@ -94,8 +94,10 @@ bool describe_model(json_t *facts, const snarm_detector *detector, int32_t preci
         json_add(facts, "held_out_pixel_ap", json_number(training.best_pixel_ap));
         json_add(facts, "held_out_pixel_ap_untrained", json_number(training.untrained_pixel_ap));
     }
-    if (info.light > 0)
+    if (info.light > 0) {
         json_add(facts, "light", json_number(info.light));
+        json_add(facts, "light_share", json_number(info.light_share));
+    }
     json_add(facts, "threshold", json_number((double)info.threshold));
     json_add(facts, "map_threshold", json_number((double)info.map_threshold));
     json_add(facts, "false_alarm_rate", json_number(info.false_alarm_rate));

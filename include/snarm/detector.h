@@ -99,9 +99,10 @@ typedef struct snarm_fit_options {
                                from their nearest neighbours lie equally far in both; above 0, at most 100 */
     int32_t precision;      /* a snarm_precision, of the fit and of the detector that it makes, as in snarm_detector_options; training
                                itself is f32; default 0: auto; 0..3 */
-    int32_t even_light;     /* 1: all pictures, those inspected too, are multiplied so that their medians are that of the good pictures
-                               (snarm_image_preprocess_light), for parts in a light that varies from picture to picture. Whole parts that are too
-                               dark or too bright are then not found. Default 0; 0..1 */
+    double even_light;      /* all pictures, those inspected too, are multiplied so that their medians come that near to the median of the
+                               good pictures (the share of snarm_image_preprocess_light), for parts in a light that varies from picture to
+                               picture. 1: they are all the same, and whole parts that are too dark or too bright are not found; about 0.5
+                               is a good middle. Default 0: pictures are taken as they are; 0..1 */
 } snarm_fit_options;
 static inline void snarm_fit_options_init(snarm_fit_options *options) {
     snarm_options_clear(options, sizeof *options);
@@ -207,8 +208,8 @@ typedef struct snarm_detector_info {
     double depth_weight;                           /* that the relief's features are multiplied by; 0 without */
     double score_first_stage;                      /* how much the first stage of the features counts in the distances that the image score is
                                                       made of, 0..1; 1: they are those to the bank */
-    double light;                                  /* that pictures are brought to (snarm_image_preprocess_light); 0: they are taken as they
-                                                      are */
+    double light, light_share;                     /* that pictures are brought to, and how near (snarm_image_preprocess_light); 0, 0: they
+                                                      are taken as they are */
 } snarm_detector_info;
 SNARM_API snarm_status snarm_detector_get_info(const snarm_detector *detector, snarm_detector_info *info);
 

@@ -100,11 +100,12 @@ SNARM_API snarm_status snarm_image_preprocess(const snarm_image *image, const sn
  * SNARM_ERROR_ARGUMENT. */
 SNARM_API snarm_status snarm_image_light(const snarm_image *image, double *light);
 
-/* snarm_image_preprocess of the picture in another light: after the resize all samples are multiplied by light / the picture's own, at least
- * 1/4, at most 4, and rounded; what is above 255 then is 255.
- *   light  0..1; 0: the picture as it is. As snarm_detector_info has it for its detector's pictures */
-SNARM_API snarm_status snarm_image_preprocess_light(const snarm_image *image, const snarm_preprocess *how, double light, float *planes,
-                                                    uint8_t *rgb);
+/* snarm_image_preprocess of the picture in another light: after the resize all samples are multiplied by (light / the picture's own)^share,
+ * at least 1/4, at most 4, and rounded; what is above 255 then is 255. snarm_detector_info has light and share for its detector's pictures.
+ *   light  0..1; 0: the picture as it is
+ *   share  0..1; 1: the picture gets that light; 0: it stays as it is */
+SNARM_API snarm_status snarm_image_preprocess_light(const snarm_image *image, const snarm_preprocess *how, double light, double share,
+                                                    float *planes, uint8_t *rgb);
 
 #ifdef __cplusplus
 }

@@ -148,7 +148,8 @@ snarm_status snarm_detector_get_info(const snarm_detector *detector, snarm_detec
         .depth_background = detector->recipe.relief_background,
         .depth_weight = detector->recipe.depth_weight,
         .score_first_stage = detector->recipe.score_first_stage,
-        .light = detector->recipe.light,
+        .light = detector->recipe.light.level,
+        .light_share = detector->recipe.light.share,
     };
     SN_TRY(sn_options_check(info->struct_size, offsetof(snarm_detector_info, tile_width), "snarm_detector_info"));
     if (detector->recipe.tiled) {

@@ -3,6 +3,7 @@
 #define SN_DETECTOR_DETECTOR_H
 
 #include "core/pool.h"
+#include "image/light.h"
 #include "io/safetensors.h"
 #include "kernel/stream.h"
 #include "map/gaussian.h"
@@ -12,9 +13,9 @@
 #include "scorer/weights.h"
 #include "snarm/detector.h"
 
-/* Models with tiles, those with depth (and perhaps tiles), and those that use their scorer as 0.1 did not (its prior knows of borders or
- * stages, or image scores weigh the stages) or even out the light (and perhaps with depth or tiles) are of formats of their own, so that readers that do not know
- * these do not take them for others. */
+/* Models with tiles, those with depth (and perhaps tiles), and those that even out the light or use their scorer as 0.1 did not (its prior
+ * knows of borders or stages, or image scores weigh the stages; perhaps with depth or tiles) are of formats of their own,
+ * so that readers that do not know these do not take them for others. */
 enum {
     SN_MODEL_FORMAT = 1,
     SN_MODEL_FORMAT_TILES = 2,
@@ -26,7 +27,7 @@ enum {
 /* What decides the map of a picture, besides weights and bank. */
 typedef struct sn_recipe {
     snarm_preprocess preprocess; /* to the canvas: what the map shows. Without tiles the network's input */
-    double light;                /* that pictures are brought to (snarm_image_preprocess_light); 0: none */
+    sn_light light;              /* that pictures are brought to; level 0: none */
     bool tiled;                  /* the canvas is cut into tiles of the network's input */
     int32_t overlap;             /* of tiles, pixels */
     bool depth;                  /* reliefs of depth pictures join the pictures */
@@ -44,7 +45,7 @@ typedef struct sn_recipe {
 } sn_recipe;
 
 static inline int32_t sn_model_format(const sn_recipe *recipe) {
-    if (recipe->prior_apart || recipe->score_first_stage < 1 || recipe->light > 0)
+    if (recipe->prior_apart || recipe->score_first_stage < 1 || recipe->light.level > 0)
         return SN_MODEL_FORMAT_STAGES;
     return recipe->depth ? SN_MODEL_FORMAT_DEPTH : recipe->tiled ? SN_MODEL_FORMAT_TILES : SN_MODEL_FORMAT;
 }

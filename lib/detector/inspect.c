@@ -66,7 +66,7 @@ static snarm_status load_tile(const snarm_detector *d, const snarm_image *image,
                               sn_tile_start(&d->tiles.y, (int32_t)(tile / columns)), d->shape.width, d->shape.height};
     SN_TRY(sn_image_preprocess_in(image, &d->recipe.preprocess, &window, d->recipe.light, scratch, planes, NULL));
     if (d->recipe.depth)
-        SN_TRY(sn_image_preprocess_in(relief, &d->recipe.preprocess, &window, 0, scratch, relief_planes, NULL));
+        SN_TRY(sn_image_preprocess_in(relief, &d->recipe.preprocess, &window, (sn_light){0, 0}, scratch, relief_planes, NULL));
     return SNARM_OK;
 }
 

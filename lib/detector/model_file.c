@@ -64,8 +64,10 @@ static snarm_status write_recipe(sn_writer *writer, const snarm_detector *d) {
         SN_TRY(sn_writer_metadata_double(writer, real[i].key, real[i].value));
     if (d->recipe.score_first_stage < 1)
         SN_TRY(sn_writer_metadata_double(writer, "score_first_stage", d->recipe.score_first_stage));
-    if (d->recipe.light > 0)
-        SN_TRY(sn_writer_metadata_double(writer, "light", d->recipe.light));
+    if (d->recipe.light.level > 0) {
+        SN_TRY(sn_writer_metadata_double(writer, "light", d->recipe.light.level));
+        SN_TRY(sn_writer_metadata_double(writer, "light_share", d->recipe.light.share));
+    }
     char seed[24];
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)d->recipe.seed);
     return sn_writer_metadata(writer, "seed", seed);
@@ -228,8 +230,10 @@ static snarm_status read_recipe(const sn_safetensors *file, snarm_detector *d, s
     recipe->score_first_stage = 1;
     if (sn_safetensors_metadata(file, "score_first_stage") != NULL)
         SN_TRY(sn_safetensors_metadata_double(file, "score_first_stage", 0, 1, &recipe->score_first_stage));
-    if (sn_safetensors_metadata(file, "light") != NULL)
-        SN_TRY(sn_safetensors_metadata_double(file, "light", 0, 1, &recipe->light));
+    if (sn_safetensors_metadata(file, "light") != NULL) {
+        SN_TRY(sn_safetensors_metadata_double(file, "light", 0, 1, &recipe->light.level));
+        SN_TRY(sn_safetensors_metadata_double(file, "light_share", 0, 1, &recipe->light.share));
+    }
     const char *seed = sn_safetensors_metadata(file, "seed");
     char *end = NULL;
     if (seed != NULL)

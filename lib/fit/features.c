@@ -74,7 +74,7 @@ snarm_status sn_fit_load(sn_feature_source *source, size_t picture, int32_t left
     snarm_status status = sn_image_preprocess_window(&source->held, &recipe->preprocess, &window, recipe->light,
                                                      source->inspection->planes, rgb);
     if (status == SNARM_OK && source->depths != NULL)
-        status = sn_image_preprocess_window(&source->relief, &recipe->preprocess, &window, 0, source->inspection->relief, relief_rgb);
+        status = sn_image_preprocess_window(&source->relief, &recipe->preprocess, &window, (sn_light){0, 0}, source->inspection->relief, relief_rgb);
     if (source->tiles == 1)
         sn_fit_let_go(source);
     return status == SNARM_OK ? SNARM_OK : sn_error_prefix(status, "picture %zu", picture);

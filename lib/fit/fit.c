@@ -53,8 +53,8 @@ static snarm_status open_parts(snarm_detector *d, const char *backbone, const sn
     snarm_backbone_options wanted;
     SN_TRY(sn_fit_backbone_options(&wanted, options, &d->backbone_source));
     SN_TRY(sn_detector_open_parts(d, &wanted));
-    if (options->even_light == 1)
-        SN_TRY(sn_fit_light(d, images));
+    if (options->even_light > 0)
+        SN_TRY(sn_fit_light(d, images, options->even_light));
     return sn_fit_preprocess(d, images, options);
 }
 

@@ -14,7 +14,7 @@ snarm_status sn_fit_backbone_options(snarm_backbone_options *out, const snarm_fi
 snarm_status sn_fit_preprocess(snarm_detector *detector, const snarm_image_source *images, const snarm_fit_options *options);
 
 /* light.c: the recipe's light, that of the good pictures. Before any of them is brought to the network. */
-snarm_status sn_fit_light(snarm_detector *detector, const snarm_image_source *images);
+snarm_status sn_fit_light(snarm_detector *detector, const snarm_image_source *images, double share);
 
 /* The features of a source's pictures, tile by tile (without tiles a picture is one), kept in memory as far as it goes, computed again
  * beyond. One thread. */

@@ -22,14 +22,14 @@ static snarm_status light_of(const snarm_image_source *images, size_t picture, d
 }
 
 /* The median of pictures spread over all of them: each costs a file's decoding. */
-snarm_status sn_fit_light(snarm_detector *d, const snarm_image_source *images) {
+snarm_status sn_fit_light(snarm_detector *d, const snarm_image_source *images, double share) {
     double lights[PICTURES];
     const size_t count = images->count < PICTURES ? images->count : PICTURES;
     for (size_t i = 0; i < count; i++)
         SN_TRY(light_of(images, i * images->count / count, &lights[i]));
     qsort(lights, count, sizeof *lights, rising);
-    d->recipe.light = lights[count / 2];
-    if (d->recipe.light > 0)
+    d->recipe.light = (sn_light){lights[count / 2], share};
+    if (d->recipe.light.level > 0)
         return SNARM_OK;
-    return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: even_light is 1, but most pixels of the good pictures are black");
+    return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: even_light is set, but most pixels of the good pictures are black");
 }

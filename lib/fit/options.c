@@ -29,8 +29,8 @@ static snarm_status check(const snarm_fit_options *o) {
     if (o->search != SNARM_SEARCH_AUTO && o->search != SNARM_SEARCH_EXACT)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: search is %d, expected a snarm_search, 0..1", (int)o->search);
     SN_TRY(sn_precision_check(o->precision, "snarm_fit_options"));
-    if (o->even_light != 0 && o->even_light != 1)
-        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: even_light is %d, expected 0..1", (int)o->even_light);
+    if (!(o->even_light >= 0 && o->even_light <= 1))
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: even_light is %g, expected 0..1", o->even_light);
     if (!(o->depth_weight >= 0 && o->depth_weight <= 100))
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: depth_weight is %g, expected above 0, at most 100",
                         o->depth_weight);

@@ -33,8 +33,9 @@ static double light_of(const snarm_image *image) {
     return (double)sum / (SUMS - 1);
 }
 
-void sn_light_levels(const snarm_image *image, double light, uint8_t levels[256]) {
-    const double own = light_of(image), factor = own * most > light ? fmax(light / own, 1 / most) : most;
+void sn_light_levels(const snarm_image *image, sn_light light, uint8_t levels[256]) {
+    const double own = light_of(image); /* 0: of a black picture, which stays black */
+    const double factor = own > 0 ? fmin(fmax(pow(light.level / own, light.share), 1 / most), most) : most;
     for (int i = 0; i < 256; i++)
         levels[i] = (uint8_t)fmin(floor(factor * i + 0.5), 255);
 }

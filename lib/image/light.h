@@ -5,8 +5,14 @@
 
 #include "image/picture.h"
 
-/* What each sample of the picture, resized or not, becomes so that its light (snarm_image_light) becomes light, 0..1: levels (256). At most
- * 4 times as much or as little: what is darker or brighter than that is no light of the same part. The picture is a checked one. */
-void sn_light_levels(const snarm_image *image, double light, uint8_t levels[256]);
+/* What pictures are brought to: to level, 0..1, with share 1, and less far, 0..1 of the logarithms' difference, with less. Level 0: they
+ * are taken as they are. */
+typedef struct sn_light {
+    double level, share;
+} sn_light;
+
+/* What each sample of the picture, resized or not, becomes in that light: levels (256), times (level / its own)^share. At most 4 times as
+ * much or as little: what is darker or brighter than that is no light of the same part. The picture is a checked one. */
+void sn_light_levels(const snarm_image *image, sn_light light, uint8_t levels[256]);
 
 #endif

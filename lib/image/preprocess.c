@@ -57,10 +57,10 @@ static void apply(const uint8_t *levels, uint8_t *row, size_t count) {
         row[i] = levels[row[i]];
 }
 
-static void run(const snarm_image *image, const snarm_preprocess *how, const sn_window *window, double light, void *scratch,
+static void run(const snarm_image *image, const snarm_preprocess *how, const sn_window *window, sn_light light, void *scratch,
                 float *planes, uint8_t *rgb) {
     uint8_t levels[256];
-    if (light > 0)
+    if (light.level > 0)
         sn_light_levels(image, light, levels);
     float factor[3], shift[3];
     for (int c = 0; c < 3; c++) {
@@ -78,7 +78,7 @@ static void run(const snarm_image *image, const snarm_preprocess *how, const sn_
         channels[c] = row + (resizer.channels == 3 ? c * width : 0);
     for (int32_t y = 0; y < window->height; y++, planes += width) {
         sn_resizer_row(&resizer, y, row);
-        if (light > 0)
+        if (light.level > 0)
             apply(levels, row, (size_t)resizer.channels * (size_t)width);
         for (size_t c = 0; c < 3; c++)
             normalise(planes + c * plane, channels[c], width, factor[c], shift[c]);
@@ -100,14 +100,14 @@ static snarm_status check(const snarm_image *image, const snarm_preprocess *how,
     return check_preprocess(how);
 }
 
-snarm_status sn_image_preprocess_in(const snarm_image *image, const snarm_preprocess *how, const sn_window *window, double light,
+snarm_status sn_image_preprocess_in(const snarm_image *image, const snarm_preprocess *how, const sn_window *window, sn_light light,
                                     void *scratch, float *planes, uint8_t *rgb) {
     SN_TRY(check(image, how, planes));
     run(image, how, window, light, scratch, planes, rgb);
     return SNARM_OK;
 }
 
-snarm_status sn_image_preprocess_window(const snarm_image *image, const snarm_preprocess *how, const sn_window *window, double light,
+snarm_status sn_image_preprocess_window(const snarm_image *image, const snarm_preprocess *how, const sn_window *window, sn_light light,
                                         float *planes, uint8_t *rgb) {
     SN_TRY(check(image, how, planes));
     const sn_window whole = {0, 0, how->width, how->height};
@@ -122,12 +122,14 @@ snarm_status sn_image_preprocess_window(const snarm_image *image, const snarm_pr
 
 snarm_status snarm_image_preprocess(const snarm_image *image, const snarm_preprocess *how, float *planes,
                                     uint8_t *rgb) {
-    return sn_image_preprocess_window(image, how, NULL, 0, planes, rgb);
+    return sn_image_preprocess_window(image, how, NULL, (sn_light){0, 0}, planes, rgb);
 }
 
-snarm_status snarm_image_preprocess_light(const snarm_image *image, const snarm_preprocess *how, double light, float *planes,
-                                          uint8_t *rgb) {
+snarm_status snarm_image_preprocess_light(const snarm_image *image, const snarm_preprocess *how, double light, double share,
+                                          float *planes, uint8_t *rgb) {
     if (!(light >= 0 && light <= 1))
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_image_preprocess_light: light is %g, expected 0..1", light);
-    return sn_image_preprocess_window(image, how, NULL, light, planes, rgb);
+    if (!(share >= 0 && share <= 1))
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_image_preprocess_light: share is %g, expected 0..1", share);
+    return sn_image_preprocess_window(image, how, NULL, (sn_light){light, share}, planes, rgb);
 }

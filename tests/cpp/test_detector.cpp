@@ -93,7 +93,7 @@ void parts(const snarm::detector &detector, const snarm::image &image, const std
     const auto channels = static_cast<std::size_t>(info.backbone->channels);
     const auto k = static_cast<std::size_t>(info.neighbours);
     std::vector<float> planes(3 * SIDE * SIDE), features(n * channels), distances(n * k), means(n);
-    snarm::preprocess(image, info.preprocess, planes, {}, info.light);
+    snarm::preprocess(image, info.preprocess, planes, {}, info.light, info.light_share);
     detector.backbone().features(planes, features);
     detector.bank().search(features, info.neighbours, -1, distances);
     for (std::size_t i = 0; i < n; i++) {

@@ -70,17 +70,18 @@ START_TEST(light_of_large_pictures) {
 }
 END_TEST
 
-/* All samples times light / own, within 1/4..4, rounded, at most 255. */
+/* All samples times (light / own)^share, within 1/4..4, rounded, at most 255. */
 START_TEST(preprocess_in_another_light) {
     uint8_t grey[6] = {0, 10, 40, 40, 100, 255}, rgb[18], expected[18];
     const snarm_image image = {.pixels = grey, .width = 3, .height = 2, .format = SNARM_GREY8};
     const snarm_preprocess how = {3, 2, 3, 2, {0, 0, 0}, {1, 1, 1}};
     const struct {
-        double light, factor;
-    } cases[] = {{0, 1}, {40 / 255.0, 1}, {60 / 255.0, 1.5}, {30 / 255.0, 0.75}, {1, 4}, {1e-9, 0.25}};
+        double light, share, factor;
+    } cases[] = {{0, 1, 1},          {40 / 255.0, 1, 1}, {60 / 255.0, 1, 1.5}, {30 / 255.0, 1, 0.75}, {1, 1, 4},
+                 {1e-9, 1, 0.25}, {90 / 255.0, 0.5, 1.5}, {10 / 255.0, 0.5, 0.5}, {60 / 255.0, 0, 1}};
     for (size_t n = 0; n < sizeof cases / sizeof *cases; n++) {
         float planes[18];
-        ck_ok(snarm_image_preprocess_light(&image, &how, cases[n].light, planes, rgb));
+        ck_ok(snarm_image_preprocess_light(&image, &how, cases[n].light, cases[n].share, planes, rgb));
         for (size_t i = 0; i < 18; i++) {
             expected[i] = (uint8_t)fmin(floor(cases[n].factor * grey[i / 3] + 0.5), 255);
             ck_assert_float_eq_tol(planes[i % 3 * 6 + i / 3], expected[i] / 255.0f, 1e-6f);
@@ -90,10 +91,12 @@ START_TEST(preprocess_in_another_light) {
     float planes[18];
     uint8_t black[6] = {0, 0, 0, 0, 1, 255};
     const snarm_image dark = {.pixels = black, .width = 3, .height = 2, .format = SNARM_GREY8};
-    ck_ok(snarm_image_preprocess_light(&dark, &how, 0.5, planes, rgb));
+    ck_ok(snarm_image_preprocess_light(&dark, &how, 0.5, 1, planes, rgb));
     ck_assert(rgb[0] == 0 && rgb[12] == 4 && rgb[15] == 255);
-    ck_fails(snarm_image_preprocess_light(&image, &how, -0.1, planes, NULL), SNARM_ERROR_ARGUMENT, "light is -0.1, expected 0..1");
-    ck_fails(snarm_image_preprocess_light(&image, &how, NAN, planes, NULL), SNARM_ERROR_ARGUMENT, "light is nan");
+    ck_fails(snarm_image_preprocess_light(&image, &how, -0.1, 1, planes, NULL), SNARM_ERROR_ARGUMENT, "light is -0.1, expected 0..1");
+    ck_fails(snarm_image_preprocess_light(&image, &how, NAN, 1, planes, NULL), SNARM_ERROR_ARGUMENT, "light is nan");
+    ck_fails(snarm_image_preprocess_light(&image, &how, 0.5, 1.1, planes, NULL), SNARM_ERROR_ARGUMENT, "share is 1.1, expected 0..1");
+    ck_fails(snarm_image_preprocess_light(&image, &how, 0.5, NAN, planes, NULL), SNARM_ERROR_ARGUMENT, "share is nan");
 }
 END_TEST
 
@@ -109,7 +112,7 @@ static snarm_status give(void *user, size_t index, snarm_image *image) {
 
 static double steady[3] = {1, 1, 1}, varying[3] = {1, 0.8, 0.6};
 
-static snarm_status try_fit(snarm_detector **out, double *factors, int32_t even, bool tiled, const snarm_train_options *training) {
+static snarm_status try_fit(snarm_detector **out, double *factors, double even, bool tiled, const snarm_train_options *training) {
     const snarm_image_source source = {PICTURES, give, NULL, factors};
     snarm_fit_options options;
     snarm_fit_options_init(&options);
@@ -138,7 +141,7 @@ START_TEST(detectors) {
     ck_ok(snarm_detector_get_info(plain, &info));
     ck_assert(info.light == 0 && info.format_version == (tiled ? 2 : 1));
     ck_ok(snarm_detector_get_info(even, &info));
-    ck_assert(info.format_version == 4);
+    ck_assert(info.format_version == 4 && info.light_share == 1);
     double lights[PICTURES];
     for (size_t i = 0; i < PICTURES; i++) {
         snarm_image image;
@@ -163,6 +166,30 @@ START_TEST(detectors) {
 }
 END_TEST
 
+/* Half of the way: a picture's score depends on its light, and less than without. The share is kept in the model. */
+START_TEST(half_of_the_way) {
+    snarm_detector *half, *loaded;
+    ck_ok(try_fit(&half, varying, 0.5, false, NULL));
+    ck_ok(snarm_detector_save(half, scratch_file("half.snarm")));
+    ck_ok(snarm_detector_load(&loaded, scratch_file("half.snarm"), NULL));
+    snarm_detector_info info = {.struct_size = sizeof info};
+    ck_ok(snarm_detector_get_info(loaded, &info));
+    ck_assert(info.light > 0 && info.light_share == 0.5);
+    ck_assert(score_of(half, PICTURES, 0.8) == score_of(loaded, PICTURES, 0.8));
+    snarm_image image;
+    double own;
+    ck_ok(give(steady, PICTURES, &image));
+    ck_ok(snarm_image_light(&image, &own));
+    float planes[2][3 * PIXELS];
+    ck_ok(snarm_image_preprocess_light(&image, &info.preprocess, info.light, 0.5, planes[0], NULL));
+    ck_ok(snarm_image_preprocess_light(&image, &info.preprocess, sqrt(info.light * own), 1, planes[1], NULL));
+    for (size_t i = 0; i < 3 * PIXELS; i++)
+        ck_assert_float_eq_tol(planes[0][i], planes[1][i], 0.05f); /* a step of 255 */
+    snarm_detector_destroy(half);
+    snarm_detector_destroy(loaded);
+}
+END_TEST
+
 /* Synthetic defects are painted on pictures in that light too. */
 START_TEST(trained) {
     snarm_train_options training;
@@ -177,7 +204,7 @@ END_TEST
 
 START_TEST(refuses) {
     snarm_detector *detector;
-    ck_fails(try_fit(&detector, steady, 2, false, NULL), SNARM_ERROR_ARGUMENT, "snarm_fit_options: even_light is 2, expected 0..1");
+    ck_fails(try_fit(&detector, steady, 1.5, false, NULL), SNARM_ERROR_ARGUMENT, "snarm_fit_options: even_light is 1.5, expected 0..1");
     double none[3] = {0, 0, 0};
     ck_fails(try_fit(&detector, none, 1, false, NULL), SNARM_ERROR_ARGUMENT, "most pixels of the good pictures are black");
     ck_assert_ptr_null(detector);
@@ -201,6 +228,7 @@ int main(void) {
     tcase_add_test(cases, light_of_large_pictures);
     tcase_add_test(cases, preprocess_in_another_light);
     tcase_add_loop_test(cases, detectors, 0, 2);
+    tcase_add_test(cases, half_of_the_way);
     tcase_add_test(cases, trained);
     tcase_add_test(cases, refuses);
     suite_add_tcase(suite, cases);

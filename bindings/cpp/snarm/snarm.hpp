@@ -433,9 +433,10 @@ inline double image_light(const snarm_image &image) {
 }
 
 /*   rgb    empty: not wanted
- *   light  that the picture is brought to; 0: none */
+ *   light  that the picture is brought to; 0: none
+ *   share  how near, 0..1 */
 inline void preprocess(const snarm_image &image, const snarm_preprocess &how, span<float> planes,
-                       span<std::uint8_t> rgb = {}, double light = 0) {
+                       span<std::uint8_t> rgb = {}, double light = 0, double share = 1) {
     static const char function[] = "snarm::preprocess";
     const std::size_t size = detail::product(function, {3, how.height, how.width});
     detail::expect_size(function, "planes", planes.size(), size);
@@ -443,7 +444,7 @@ inline void preprocess(const snarm_image &image, const snarm_preprocess &how, sp
         detail::expect_size(function, "rgb", rgb.size(), size);
     std::uint8_t *const bytes = rgb.empty() ? nullptr : rgb.data();
     check(light == 0 ? snarm_image_preprocess(&image, &how, planes.data(), bytes)
-                     : snarm_image_preprocess_light(&image, &how, light, planes.data(), bytes));
+                     : snarm_image_preprocess_light(&image, &how, light, share, planes.data(), bytes));
 }
 
 /* Pictures for a fit, each asked for possibly more than once and in any order, on the thread that fits. */

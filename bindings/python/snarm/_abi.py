@@ -330,7 +330,7 @@ class snarm_fit_options(Structure):
         ("depths", POINTER(snarm_depth_source)),
         ("depth_weight", c_double),
         ("precision", c_int32),
-        ("even_light", c_int32),
+        ("even_light", c_double),
     ]
 
 
@@ -396,6 +396,7 @@ class snarm_detector_info(Structure):
         ("depth_weight", c_double),
         ("score_first_stage", c_double),
         ("light", c_double),
+        ("light_share", c_double),
     ]
 
 

@@ -26,7 +26,7 @@ FUNCTIONS: dict[str, tuple[Any, Any]] = {
     "snarm_image_preprocess": (c_int, [POINTER(abi.snarm_image), POINTER(abi.snarm_preprocess), float_p, uint8_p]),
     "snarm_image_preprocess_light": (
         c_int,
-        [POINTER(abi.snarm_image), POINTER(abi.snarm_preprocess), c_double, float_p, uint8_p],
+        [POINTER(abi.snarm_image), POINTER(abi.snarm_preprocess), c_double, c_double, float_p, uint8_p],
     ),
     "snarm_image_light": (c_int, [POINTER(abi.snarm_image), POINTER(c_double)]),
     # depth.h

@@ -58,6 +58,7 @@ class DetectorInfo:
     depth_range, depth_background: of the reliefs (``depth_relief``); depth_weight: of their features; without depth 0.
     score_first_stage: how much the first stage of the features counts in the distances of the image score; 1: they are those to the bank.
     light: that pictures are brought to (``preprocess``); 0: they are taken as they are.
+    light_share: how near to it.
     """
 
     backbone: BackboneInfo
@@ -88,6 +89,7 @@ class DetectorInfo:
     depth_weight: float
     score_first_stage: float
     light: float
+    light_share: float
 
 
 class Detector(Handle):
@@ -129,7 +131,7 @@ class Detector(Handle):
         tile_overlap: int | None = None,
         depths: Depths | None = None,
         depth_weight: float | None = None,
-        even_light: bool = False,
+        even_light: float = 0.0,
         precision: Precision | str | None = None,
         bgr: bool = False,
         progress: Progress | None = None,
@@ -155,8 +157,9 @@ class Detector(Handle):
         tile_width, tile_height, tile_overlap: tiles, for large pictures with small defects (docs/tiles.md).
         depths: depth pictures whose features join the pictures' (docs/depth.md); None: pictures alone.
         depth_weight: of the depth's features beside the picture's; default 1: equal; above 0, at most 100.
-        even_light: all pictures, those inspected too, are multiplied so that their medians are that of the good pictures: for parts in a
-            light that varies from picture to picture. Whole parts that are too dark or too bright are then not found.
+        even_light: all pictures, those inspected too, are multiplied so that their medians come that near to that of the good pictures:
+            for parts in a light that varies from picture to picture. 1: they are all the same, and whole parts that are too dark or too
+            bright are not found; about 0.5 is a good middle; 0: pictures are taken as they are.
         precision: of the fit and of the detector, as of ``load``; training itself is f32.
         bgr: arrays of three channels are blue, green, red.
         progress: ``progress(stage, done, total)``, stages "features", "coreset", "bank", "search", "samples", "threshold"; a true
@@ -191,7 +194,7 @@ class Detector(Handle):
                 tile_overlap=tile_overlap,
                 depths=None if depths is None else pointer_to(_depths(call, depths)),
                 depth_weight=depth_weight,
-                even_light=int(even_light),
+                even_light=even_light,
                 precision=choice(Precision, precision, "precision"),
             )
             weights = weights_bytes(backbone, "backbone")

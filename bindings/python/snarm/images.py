@@ -179,18 +179,19 @@ class Preprocess:
         return result
 
 
-def preprocess(picture: Picture, how: Preprocess, *, light: float = 0.0, bgr: bool = False) -> FloatArray:
+def preprocess(picture: Picture, how: Preprocess, *, light: float = 0.0, light_share: float = 1.0, bgr: bool = False) -> FloatArray:
     """A network's input: (3, height, width) float32, the red, green and blue plane, normalised.
 
-    light: that the picture is brought to, as ``image_light`` measures it; 0..1; 0: none. A detector's is ``info.light``.
+    light: that the picture is brought to, as ``image_light`` measures it; 0..1; 0: none.
+    light_share: how near to it, 0..1. A detector's are ``info.light`` and ``info.light_share``.
     """
-    planes, _ = _preprocessed(picture, how, light, bgr, False)
+    planes, _ = _preprocessed(picture, how, (light, light_share), bgr, False)
     return planes
 
 
-def preprocess_with_rgb(picture: Picture, how: Preprocess, *, light: float = 0.0, bgr: bool = False) -> tuple[FloatArray, ByteArray]:
+def preprocess_with_rgb(picture: Picture, how: Preprocess, *, light: float = 0.0, light_share: float = 1.0, bgr: bool = False) -> tuple[FloatArray, ByteArray]:
     """The same, and the resized and cropped picture as (height, width, 3) uint8, red green blue."""
-    planes, rgb = _preprocessed(picture, how, light, bgr, True)
+    planes, rgb = _preprocessed(picture, how, (light, light_share), bgr, True)
     assert rgb is not None
     return planes, rgb
 
@@ -203,16 +204,17 @@ def image_light(picture: Picture, *, bgr: bool = False) -> float:
     return value.value
 
 
-def _preprocessed(picture: Picture, how: Preprocess, light: float, bgr: bool, with_rgb: bool) -> tuple[FloatArray, ByteArray | None]:
+def _preprocessed(picture: Picture, how: Preprocess, light: tuple[float, float], bgr: bool, with_rgb: bool) -> tuple[FloatArray, ByteArray | None]:
     structure = how._structure()
+    values = number(light[0], "light"), number(light[1], "light_share")
     height, width = structure.height, structure.width
     if not (0 < height <= 16384 and 0 < width <= 16384):
         raise ArgumentError(f"how: {width} x {height} pixels, expected 1..16,384 each")
     planes = np.empty((3, height, width), np.float32)
     rgb = np.empty((height, width, 3), np.uint8) if with_rgb else None
     with Opened(picture, bgr=bgr) as image:
-        if light == 0:
+        if light[0] == 0:
             check(lib.snarm_image_preprocess(byref(image), byref(structure), pointer(planes), pointer(rgb)))
         else:
-            check(lib.snarm_image_preprocess_light(byref(image), byref(structure), number(light, "light"), pointer(planes), pointer(rgb)))
+            check(lib.snarm_image_preprocess_light(byref(image), byref(structure), *values, pointer(planes), pointer(rgb)))
     return planes, rgb

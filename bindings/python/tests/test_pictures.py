@@ -171,13 +171,17 @@ def test_light(good_parts, bad_part, weights, work, command):
     how = snarm.Preprocess(32, 24, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
     plain, even = snarm.preprocess(bad_part, how), snarm.preprocess(bad_part, how, light=0.8 * snarm.image_light(bad_part))
     assert np.abs(even - 0.8 * plain).max() < 0.51 / 255
+    half = snarm.preprocess(bad_part, how, light=0.64 * snarm.image_light(bad_part), light_share=0.5)
+    assert np.abs(half - even).max() < 1.01 / 255
     with pytest.raises(snarm.ArgumentError, match="light is 2, expected 0..1"):
         snarm.preprocess(bad_part, how, light=2)
+    with pytest.raises(snarm.ArgumentError, match="share is 2, expected 0..1"):
+        snarm.preprocess(bad_part, how, light=0.5, light_share=2)
 
     darker = [(part * (1 - 0.1 * number)).astype(np.uint8) for number, part in enumerate(good_parts)]
-    with snarm.Detector.fit(darker, weights, width=64, layers=[2], bank_size=100, even_light=True) as detector:
+    with snarm.Detector.fit(darker, weights, width=64, layers=[2], bank_size=100, even_light=0.5) as detector:
         assert min(map(snarm.image_light, darker)) < detector.info.light < max(map(snarm.image_light, darker))
-        features = detector.backbone.features(snarm.preprocess(bad_part, detector.info.preprocess, light=detector.info.light))
+        features = detector.backbone.features(snarm.preprocess(bad_part, detector.info.preprocess, light=detector.info.light, light_share=detector.info.light_share))
         distances, _ = detector.bank.search(features, 1)
         grid = detector.info.backbone
         values = snarm.maps.from_patches(distances[:, 0].copy(), grid.grid_width, grid.grid_height, 64, 64)
@@ -187,6 +191,7 @@ def test_light(good_parts, bad_part, weights, work, command):
     folder.mkdir()
     for number, part in enumerate(darker):
         snarm.save_png(folder / f"{number}.png", part)
-    command("fit", "--images", folder, "--backbone", weights, "--size", "64", "--layers", "2", "--steps", "0", "--even-light", "--out", work / "light.snarm")
+    command("fit", "--images", folder, "--backbone", weights, "--size", "64", "--layers", "2", "--steps", "0", "--even-light", "0.5", "--out", work / "light.snarm")
     with snarm.Detector.load(work / "light.snarm") as detector:
         assert abs(json.loads(command("info", "--json", work / "light.snarm"))["light"] - detector.info.light) < 1e-6
+        assert detector.info.light_share == 0.5
