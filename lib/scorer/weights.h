@@ -63,5 +63,7 @@ snarm_status sn_scorer_weights_create(sn_scorer_weights **out, const sn_scorer_w
 /* Announces to writer, under prefix, all tensors and the metadata scales and self_ratio: what sn_scorer_weights_load reads and
  * the published code loads. weights must live until the writer has finished. */
 snarm_status sn_scorer_weights_write(const sn_scorer_weights *weights, sn_writer *writer, const char *prefix);
+/* The same as a file of its own, written whole or not at all. */
+snarm_status sn_scorer_weights_save(const sn_scorer_weights *weights, const char *path);
 
 #endif

@@ -63,3 +63,13 @@ snarm_status sn_scorer_weights_write(const sn_scorer_weights *w, sn_writer *writ
     SN_TRY(write_counts(w, writer, prefix));
     return write_metadata(w, writer, prefix);
 }
+
+snarm_status sn_scorer_weights_save(const sn_scorer_weights *weights, const char *path) {
+    sn_writer *writer;
+    SN_TRY(sn_writer_create(&writer, path));
+    snarm_status status = sn_scorer_weights_write(weights, writer, "");
+    if (status == SNARM_OK)
+        status = sn_writer_finish(writer);
+    sn_writer_destroy(writer);
+    return status;
+}

@@ -108,16 +108,6 @@ static snarm_status take_all(training *t) {
     return SNARM_OK;
 }
 
-static snarm_status write_scorer(const char *path, const sn_scorer_weights *weights) {
-    sn_writer *writer;
-    SN_TRY(sn_writer_create(&writer, path));
-    snarm_status status = sn_scorer_weights_write(weights, writer, "");
-    if (status == SNARM_OK)
-        status = sn_writer_finish(writer);
-    sn_writer_destroy(writer);
-    return status;
-}
-
 static snarm_status run(training *t, snarm_train_report *report) {
     SN_TRY(allocate(t));
     SN_TRY(take_all(t));
@@ -130,7 +120,7 @@ static snarm_status run(training *t, snarm_train_report *report) {
     plan.identity = identity;
     sn_trained trained;
     SN_TRY(sn_train(&trained, t->samples, t->held_out, t->bank, &plan, report));
-    snarm_status status = write_scorer(t->path, trained.weights);
+    snarm_status status = sn_scorer_weights_save(trained.weights, t->path);
     sn_scorer_weights_destroy(trained.weights);
     return status;
 }

@@ -86,13 +86,3 @@ snarm_status make_scorer(const char *path, const sn_scorer_weights *sizes, uint6
     sn_scorer_weights_destroy(weights);
     return status;
 }
-
-snarm_status write_whole_scorer(const char *path, const sn_scorer_weights *weights) {
-    sn_writer *writer;
-    SN_TRY(sn_writer_create(&writer, path));
-    snarm_status status = sn_scorer_weights_write(weights, writer, "");
-    if (status == SNARM_OK)
-        status = sn_writer_finish(writer);
-    sn_writer_destroy(writer);
-    return status;
-}

@@ -17,9 +17,6 @@ snarm_status random_scorer_weights(sn_scorer_weights **out, const sn_scorer_weig
  */
 snarm_status write_scorer(const char *path, const sn_scorer_weights *weights, const char *leave_out);
 
-/* The same with all metadata, as a training does. */
-snarm_status write_whole_scorer(const char *path, const sn_scorer_weights *weights);
-
 /* Both: a random scorer file. */
 snarm_status make_scorer(const char *path, const sn_scorer_weights *sizes, uint64_t seed);
 

@@ -166,7 +166,7 @@ START_TEST(detectors) {
 }
 END_TEST
 
-/* Half of the way: a picture's score depends on its light, and less than without. The share is kept in the model. */
+/* Half of the way to a light is the whole way to the one in the middle, and the share is kept in the model. */
 START_TEST(half_of_the_way) {
     snarm_detector *half, *loaded;
     ck_ok(try_fit(&half, varying, 0.5, false, NULL));

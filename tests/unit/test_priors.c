@@ -350,7 +350,7 @@ START_TEST(priors) {
             const char *path = scratch_file("prior.safetensors");
             sn_scorer_weights *weights;
             ck_ok(random_scorer_weights(&weights, &sizes, 5));
-            ck_ok(write_whole_scorer(path, weights));
+            ck_ok(sn_scorer_weights_save(weights, path));
             sn_scorer_weights_destroy(weights);
             snarm_scorer_options options;
             snarm_scorer_options_init(&options);
@@ -406,11 +406,11 @@ START_TEST(priors_of_residuals) {
     snarm_scorer_info info;
     sn_scorer_weights *weights;
     ck_ok(random_scorer_weights(&weights, &sizes, 5));
-    ck_ok(write_whole_scorer(path, weights));
+    ck_ok(sn_scorer_weights_save(weights, path));
     logits_of(path, coverage, hybrid, &info, without);
     ck_assert(info.prior_slope == 0 && info.prior_stages == 0);
     weights->prior = (sn_prior){.slope = 1.25, .centre = 2, .border = 0.5, .stages = {3, {4, 2, 4}}};
-    ck_ok(write_whole_scorer(path, weights));
+    ck_ok(sn_scorer_weights_save(weights, path));
     logits_of(path, coverage, hybrid, &info, with);
     ck_assert(info.prior_slope == 1.25 && info.prior_stages == 3 && info.prior_border == 0.5);
     const size_t first[] = {0, 2, 3, 5}; /* pairs of channels */
@@ -433,7 +433,7 @@ START_TEST(priors_of_residuals) {
                  {{2, {9, 1}}, "prior_stages is '9,1', expected 1..128 numbers of 2..4096"}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         weights->prior.stages = wrong[i].stages;
-        ck_ok(write_whole_scorer(path, weights));
+        ck_ok(sn_scorer_weights_save(weights, path));
         snarm_scorer *scorer;
         snarm_scorer_options options;
         snarm_scorer_options_init(&options);

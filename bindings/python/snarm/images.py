@@ -189,7 +189,9 @@ def preprocess(picture: Picture, how: Preprocess, *, light: float = 0.0, light_s
     return planes
 
 
-def preprocess_with_rgb(picture: Picture, how: Preprocess, *, light: float = 0.0, light_share: float = 1.0, bgr: bool = False) -> tuple[FloatArray, ByteArray]:
+def preprocess_with_rgb(
+    picture: Picture, how: Preprocess, *, light: float = 0.0, light_share: float = 1.0, bgr: bool = False
+) -> tuple[FloatArray, ByteArray]:
     """The same, and the resized and cropped picture as (height, width, 3) uint8, red green blue."""
     planes, rgb = _preprocessed(picture, how, (light, light_share), bgr, True)
     assert rgb is not None
@@ -213,7 +215,7 @@ def _preprocessed(picture: Picture, how: Preprocess, light: tuple[float, float],
     planes = np.empty((3, height, width), np.float32)
     rgb = np.empty((height, width, 3), np.uint8) if with_rgb else None
     with Opened(picture, bgr=bgr) as image:
-        if light[0] == 0:
+        if values[0] == 0:
             check(lib.snarm_image_preprocess(byref(image), byref(structure), pointer(planes), pointer(rgb)))
         else:
             check(lib.snarm_image_preprocess_light(byref(image), byref(structure), *values, pointer(planes), pointer(rgb)))

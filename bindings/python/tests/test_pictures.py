@@ -181,7 +181,9 @@ def test_light(good_parts, bad_part, weights, work, command):
     darker = [(part * (1 - 0.1 * number)).astype(np.uint8) for number, part in enumerate(good_parts)]
     with snarm.Detector.fit(darker, weights, width=64, layers=[2], bank_size=100, even_light=0.5) as detector:
         assert min(map(snarm.image_light, darker)) < detector.info.light < max(map(snarm.image_light, darker))
-        features = detector.backbone.features(snarm.preprocess(bad_part, detector.info.preprocess, light=detector.info.light, light_share=detector.info.light_share))
+        info = detector.info
+        planes = snarm.preprocess(bad_part, info.preprocess, light=info.light, light_share=info.light_share)
+        features = detector.backbone.features(planes)
         distances, _ = detector.bank.search(features, 1)
         grid = detector.info.backbone
         values = snarm.maps.from_patches(distances[:, 0].copy(), grid.grid_width, grid.grid_height, 64, 64)
@@ -191,7 +193,8 @@ def test_light(good_parts, bad_part, weights, work, command):
     folder.mkdir()
     for number, part in enumerate(darker):
         snarm.save_png(folder / f"{number}.png", part)
-    command("fit", "--images", folder, "--backbone", weights, "--size", "64", "--layers", "2", "--steps", "0", "--even-light", "0.5", "--out", work / "light.snarm")
+    recipe = ["--size", "64", "--layers", "2", "--steps", "0", "--even-light", "0.5"]
+    command("fit", "--images", folder, "--backbone", weights, *recipe, "--out", work / "light.snarm")
     with snarm.Detector.load(work / "light.snarm") as detector:
         assert abs(json.loads(command("info", "--json", work / "light.snarm"))["light"] - detector.info.light) < 1e-6
         assert detector.info.light_share == 0.5
