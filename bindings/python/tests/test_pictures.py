@@ -193,8 +193,9 @@ def test_light(good_parts, bad_part, weights, work, command):
     folder.mkdir()
     for number, part in enumerate(darker):
         snarm.save_png(folder / f"{number}.png", part)
-    recipe = ["--size", "64", "--layers", "2", "--steps", "0", "--even-light", "0.5"]
-    command("fit", "--images", folder, "--backbone", weights, *recipe, "--out", work / "light.snarm")
-    with snarm.Detector.load(work / "light.snarm") as detector:
-        assert abs(json.loads(command("info", "--json", work / "light.snarm"))["light"] - detector.info.light) < 1e-6
-        assert detector.info.light_share == 0.5
+    for share in ("0.5", "1"):
+        recipe = ["--size", "64", "--layers", "2", "--steps", "0", "--even-light", share]
+        command("fit", "--images", folder, "--backbone", weights, *recipe, "--out", work / "light.snarm")
+        with snarm.Detector.load(work / "light.snarm") as detector:
+            assert abs(json.loads(command("info", "--json", work / "light.snarm"))["light"] - detector.info.light) < 1e-6
+            assert detector.info.light_share == float(share)
