@@ -97,6 +97,7 @@ bool describe_model(json_t *facts, const snarm_detector *detector, int32_t preci
     if (info.light > 0) {
         json_add(facts, "light", json_number(info.light));
         json_add(facts, "light_share", json_number(info.light_share));
+        json_add(facts, "both_lights", must_have(json_boolean(info.both_lights)));
     }
     json_add(facts, "threshold", json_number((double)info.threshold));
     json_add(facts, "map_threshold", json_number((double)info.map_threshold));

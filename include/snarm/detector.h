@@ -103,6 +103,9 @@ typedef struct snarm_fit_options {
                                good pictures (the share of snarm_image_preprocess_light), for parts in a light that varies from picture to
                                picture. 1: they are all the same, and whole parts that are too dark or too bright are not found; about 0.5
                                is a good middle. Default 0: pictures are taken as they are; 0..1 */
+    int32_t both_lights;    /* 1: pictures as they are go through the network as well as those with even_light, and the features of both lie
+                               beside each other, channels of the former first. Finds more than either, in twice the time and with twice
+                               the bank's and the samples' memory; even_light may then be 1. Default 0: not; 0..1, 1 with even_light only */
 } snarm_fit_options;
 static inline void snarm_fit_options_init(snarm_fit_options *options) {
     snarm_options_clear(options, sizeof *options);
@@ -203,13 +206,15 @@ typedef struct snarm_detector_info {
     int32_t tile_width, tile_height, tile_overlap; /* of a detector with tiles; 0, 0, 0 without */
     int32_t tile_columns, tile_rows;               /* how many; 0, 0 without tiles */
     int32_t has_depth;                             /* 1: it takes depth pictures (snarm_detector_inspect_depth) */
-    int32_t channels;                              /* of a patch's features: backbone.channels, with depth twice that */
+    int32_t channels;                              /* of a patch's features: backbone.channels, once more each in both lights and with depth */
     double depth_range, depth_background;          /* of the reliefs, as in snarm_relief_options; 0, 0 without depth */
     double depth_weight;                           /* that the relief's features are multiplied by; 0 without */
     double score_first_stage;                      /* how much the first stage of the features counts in the distances that the image score is
                                                       made of, 0..1; 1: they are those to the bank */
     double light, light_share;                     /* that pictures are brought to, and how near (snarm_image_preprocess_light); 0, 0: they
                                                       are taken as they are */
+    int32_t both_lights;                           /* 1: they go through the network as they are, too: a patch's channels are then those of the
+                                                      picture as it is, those of the picture in that light and, with depth, its relief's */
 } snarm_detector_info;
 SNARM_API snarm_status snarm_detector_get_info(const snarm_detector *detector, snarm_detector_info *info);
 

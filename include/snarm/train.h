@@ -65,7 +65,7 @@ typedef struct snarm_train_options {
     const float *coverage;    /* of snarm_train_scorer: (N) floats, above 0, at most 1, as snarm_backbone_coverage gives them, for features
                                  that are smaller at the borders; the scorer's options must then have the same. NULL, the default: 1
                                  everywhere. A fit takes its backbone's */
-    int32_t stage_count;      /* of snarm_train_scorer: of how many stages, one after the other, the features are made; 0..128. The prior is
+    int32_t stage_count;      /* of snarm_train_scorer: of how many stages, one after the other, the features are made; 0..192. The prior is
                                  then one of residuals in which each stage counts the same (snarm_scorer_logits), which gives better
                                  maps. Default 0: it is one of distances, as before 0.2 (snarm_scorer_add_prior). A fit takes
                                  its backbone's */

@@ -34,18 +34,18 @@ static snarm_status fit_scorer(snarm_detector *d, const char *where) {
 
 sn_stages sn_detector_stages(const snarm_detector *d) {
     const snarm_backbone_info *shape = &d->shape;
-    const int32_t parts = d->recipe.depth ? 2 : 1;
+    const int32_t views = (int32_t)sn_view_count(&d->recipe);
     bool narrow = false; /* pooled to so few channels that a stage has no pair of its own */
     for (int32_t s = 0; s < shape->stage_count; s++)
         narrow = narrow || shape->stage_channels[s] < 2;
-    sn_stages stages = {.count = narrow ? parts : parts * shape->stage_count};
+    sn_stages stages = {.count = narrow ? views : views * shape->stage_count};
     for (int32_t s = 0; s < stages.count; s++)
         stages.channels[s] = narrow ? shape->channels : shape->stage_channels[s % shape->stage_count];
     return stages;
 }
 
 void sn_detector_stage_weights(const snarm_detector *d, float *weights) {
-    const int32_t count = sn_detector_stages(d).count, each = count / (d->recipe.depth ? 2 : 1);
+    const int32_t count = sn_detector_stages(d).count, each = count / (int32_t)sn_view_count(&d->recipe);
     for (int32_t s = 0; s < count; s++)
         weights[s] = s % each == 0 ? (float)d->recipe.score_first_stage : 1;
 }
@@ -79,7 +79,7 @@ snarm_status sn_detector_open_parts(snarm_detector *d, const snarm_backbone_opti
     SN_TRY(sn_backbone_create_from(&d->backbone, d->backbone_source.file, d->backbone_source.prefix, &options));
     d->shape.struct_size = sizeof d->shape;
     SN_TRY(snarm_backbone_get_info(d->backbone, &d->shape));
-    d->channels = d->shape.channels * (d->recipe.depth ? 2 : 1);
+    d->channels = d->shape.channels * (int32_t)sn_view_count(&d->recipe);
     SN_TRY(sn_alloc(&d->coverage, (size_t)d->shape.grid_width * (size_t)d->shape.grid_height, sizeof *d->coverage, "detector"));
     SN_TRY(snarm_backbone_coverage(d->backbone, d->coverage));
     if (!d->recipe.tiled) {
@@ -150,6 +150,7 @@ snarm_status snarm_detector_get_info(const snarm_detector *detector, snarm_detec
         .score_first_stage = detector->recipe.score_first_stage,
         .light = detector->recipe.light.level,
         .light_share = detector->recipe.light.share,
+        .both_lights = detector->recipe.both_lights,
     };
     SN_TRY(sn_options_check(info->struct_size, offsetof(snarm_detector_info, tile_width), "snarm_detector_info"));
     if (detector->recipe.tiled) {

@@ -28,6 +28,7 @@ enum {
 typedef struct sn_recipe {
     snarm_preprocess preprocess; /* to the canvas: what the map shows. Without tiles the network's input */
     sn_light light;              /* that pictures are brought to; level 0: none */
+    bool both_lights;            /* pictures as they are go through the network too */
     bool tiled;                  /* the canvas is cut into tiles of the network's input */
     int32_t overlap;             /* of tiles, pixels */
     bool depth;                  /* reliefs of depth pictures join the pictures */
@@ -43,6 +44,18 @@ typedef struct sn_recipe {
     double score_first_stage; /* how much the first stage counts in these distances; 1: they are those to the bank */
     uint64_t seed;
 } sn_recipe;
+
+/* One of the pictures that the network sees of a part. */
+typedef struct sn_part_view {
+    bool relief;    /* of the depth picture, else of the picture itself */
+    sn_light light; /* that it is brought to */
+    float weight;   /* of its features */
+} sn_part_view;
+enum { SN_VIEWS_MAX = 3 };
+
+static inline size_t sn_view_count(const sn_recipe *recipe) {
+    return (size_t)1 + recipe->both_lights + recipe->depth;
+}
 
 static inline int32_t sn_model_format(const sn_recipe *recipe) {
     if (recipe->prior_apart || recipe->score_first_stage < 1 || recipe->light.level > 0)
@@ -73,7 +86,7 @@ struct snarm_detector {
     snarm_residual *residual; /* with a scorer only */
     snarm_backbone_info shape;
     float *coverage; /* (patches) of the backbone */
-    int32_t channels; /* of a patch's features: shape's, with depth twice as many */
+    int32_t channels; /* of a patch's features: shape's, of each view */
     int32_t logit_maps;
 
     snarm_train_report training; /* of the fit; steps 0: none */
@@ -89,17 +102,17 @@ struct snarm_detector {
 
 /* What of an inspection needs no network, and can be done ahead of it and on another thread. */
 typedef struct sn_prepared {
-    float *planes, *relief_planes; /* the network's inputs of the only tile; relief_planes with depth only */
-    snarm_image relief;            /* of a picture of several tiles: each is cut from it in its turn. With depth only */
+    float *inputs[SN_VIEWS_MAX]; /* the network's, of the only tile */
+    snarm_image relief;          /* of a picture of several tiles: each is cut from it in its turn. With depth only */
     void *scratch;
     double milliseconds;
 } sn_prepared;
 
 /* The memory and the stages' times of one inspection: of one tile, but for the maps. */
 typedef struct sn_inspection {
-    float *planes, *features, *distances, *patches;
-    float *map;                             /* of the canvas */
-    float *relief, *part;                     /* with depth: the network's other input, and what it gives for one of both */
+    float *inputs[SN_VIEWS_MAX], *view; /* the network's inputs, and with more views than one what it gives for one of them */
+    float *features, *distances, *patches;
+    float *map;                               /* of the canvas */
     float *tile_map, *strip, *distance_strip; /* with more tiles than one; see sn_tiles_lay */
     int32_t *nearest; /* the rest with a scorer */
     float *inter, *hybrid, *logits;
@@ -123,9 +136,9 @@ snarm_status sn_detector_take_scorer(snarm_detector *detector, sn_scorer_weights
 /* The maps' tables and the pool of inspections, once everything else is set; again after sn_detector_take_scorer, when no inspection is
  * taken. */
 snarm_status sn_detector_ready(snarm_detector *detector);
-/* Of which stages the features are made: the backbone's, with depth those of the picture and those of the relief. */
+/* Of which stages the features are made: the backbone's, once for each view. */
 sn_stages sn_detector_stages(const snarm_detector *detector);
-/* weights (of these stages): the recipe's of the first stage of picture and relief, 1 of the others. */
+/* weights (of these stages): the recipe's of the first stage of each view, 1 of the others. */
 void sn_detector_stage_weights(const snarm_detector *detector, float *weights);
 void sn_detector_unready(snarm_detector *detector);
 
@@ -140,7 +153,7 @@ snarm_status sn_inspect_prepare(const snarm_detector *detector, sn_prepared *pre
 snarm_status sn_inspect_prepared(const snarm_detector *detector, sn_prepared *prepared, const snarm_image *image,
                                  snarm_result *result, float *map);
 
-/* The inspection's planes to its features. */
+/* The inspection's inputs to its features. */
 snarm_status sn_inspect_features(const snarm_detector *detector, sn_inspection *inspection);
 /* Features of a tile to its patches' mean distances (inspection->patches) and, if nearest is not NULL, the places of their nearest bank
  * vectors (patches, neighbours). exclude and neighbours as below. */
@@ -166,10 +179,13 @@ static inline float sn_image_score(const sn_recipe *recipe, const sn_scores *sco
                    (1 - recipe->score_share) * (double)scores->distance / recipe->distance_full);
 }
 
-/* depth.c: the relief as the recipe has it; *relief is released with snarm_image_release. */
+/* views.c: sn_view_count of them, in the order of their features: the picture as it is (in both lights, or without a light), in the
+ * detector's light (if it has one), its relief (with depth). */
+void sn_detector_views(const sn_recipe *recipe, sn_part_view views[SN_VIEWS_MAX]);
+/* The relief as the recipe has it; *relief is released with snarm_image_release. */
 snarm_status sn_detector_relief(const snarm_detector *detector, const snarm_depth *depth, snarm_image *relief);
-/* The inspection's planes and relief to its features: those of both, one beside the other. */
-snarm_status sn_inspect_both(const snarm_detector *detector, sn_inspection *inspection);
+/* The inputs' features, one beside the other. */
+snarm_status sn_inspect_views(const snarm_detector *detector, sn_inspection *inspection);
 
 /* threshold.c: from leave-one-out scores (sorted in place; count at least 1) to threshold and score_low. */
 void sn_choose_threshold(float *scores, size_t count, double rate, float *threshold, float *low);

@@ -16,10 +16,7 @@ static double milliseconds(void) {
 
 snarm_status sn_inspect_features(const snarm_detector *detector, sn_inspection *inspection) {
     const double began = milliseconds();
-    if (detector->recipe.depth)
-        SN_TRY(sn_inspect_both(detector, inspection));
-    else
-        SN_TRY(snarm_backbone_features(detector->backbone, inspection->planes, inspection->features));
+    SN_TRY(sn_inspect_views(detector, inspection));
     inspection->backbone_ms += milliseconds() - began;
     return SNARM_OK;
 }
@@ -60,13 +57,15 @@ static snarm_status fill_result(const snarm_detector *d, const snarm_image *imag
 
 /* Tile number tile of a picture, and with depth of its relief, to the network's inputs. */
 static snarm_status load_tile(const snarm_detector *d, const snarm_image *image, const snarm_image *relief, size_t tile,
-                              void *scratch, float *planes, float *relief_planes) {
+                              void *scratch, float *const inputs[SN_VIEWS_MAX]) {
     const size_t columns = (size_t)d->tiles.x.count;
     const sn_window window = {sn_tile_start(&d->tiles.x, (int32_t)(tile % columns)),
                               sn_tile_start(&d->tiles.y, (int32_t)(tile / columns)), d->shape.width, d->shape.height};
-    SN_TRY(sn_image_preprocess_in(image, &d->recipe.preprocess, &window, d->recipe.light, scratch, planes, NULL));
-    if (d->recipe.depth)
-        SN_TRY(sn_image_preprocess_in(relief, &d->recipe.preprocess, &window, (sn_light){0, 0}, scratch, relief_planes, NULL));
+    sn_part_view views[SN_VIEWS_MAX];
+    sn_detector_views(&d->recipe, views);
+    for (size_t v = 0; v < sn_view_count(&d->recipe); v++)
+        SN_TRY(sn_image_preprocess_in(views[v].relief ? relief : image, &d->recipe.preprocess, &window, views[v].light, scratch, inputs[v],
+                                      NULL));
     return SNARM_OK;
 }
 
@@ -76,8 +75,7 @@ snarm_status sn_inspect_prepare(const snarm_detector *d, sn_prepared *prepared, 
     if (d->recipe.depth)
         SN_TRY(sn_detector_relief(d, depth, &prepared->relief));
     if (sn_tiles_count(&d->tiles) == 1) {
-        snarm_status status =
-            load_tile(d, image, &prepared->relief, 0, prepared->scratch, prepared->planes, prepared->relief_planes);
+        snarm_status status = load_tile(d, image, &prepared->relief, 0, prepared->scratch, prepared->inputs);
         snarm_image_release(&prepared->relief);
         if (status != SNARM_OK)
             return status;
@@ -97,8 +95,7 @@ static snarm_status give_tile(void *user, size_t tile, const float **features) {
     sn_inspection *inspection = source->inspection;
     if (sn_tiles_count(&source->detector->tiles) > 1) {
         const double began = milliseconds();
-        SN_TRY(load_tile(source->detector, source->image, source->relief, tile, inspection->scratch, inspection->planes,
-                         inspection->relief));
+        SN_TRY(load_tile(source->detector, source->image, source->relief, tile, inspection->scratch, inspection->inputs));
         inspection->preprocess_ms += milliseconds() - began;
     }
     SN_TRY(sn_inspect_features(source->detector, inspection));
@@ -115,10 +112,8 @@ static snarm_status inspect_with(const snarm_detector *d, sn_inspection *inspect
                                  const snarm_image *image, snarm_result *result, float *map) {
     inspection->preprocess_ms = prepared->milliseconds;
     inspection->backbone_ms = 0;
-    if (sn_tiles_count(&d->tiles) == 1) {
-        swap(&inspection->planes, &prepared->planes);
-        swap(&inspection->relief, &prepared->relief_planes);
-    }
+    for (size_t v = 0; v < SN_VIEWS_MAX && sn_tiles_count(&d->tiles) == 1; v++)
+        swap(&inspection->inputs[v], &prepared->inputs[v]);
     tile_source source = {d, inspection, image, &prepared->relief};
     snarm_status status = sn_inspect_map(d, inspection, give_tile, &source, -1, d->recipe.neighbours);
     snarm_image_release(&prepared->relief);
@@ -149,8 +144,8 @@ static snarm_status inspect_pinned(const snarm_detector *detector, const snarm_i
     SN_TRY(sn_pool_take(detector->states, &state));
     sn_inspection *inspection = state;
     /* In the inspection's own memory. */
-    sn_prepared prepared = {
-        .planes = inspection->planes, .relief_planes = inspection->relief, .scratch = inspection->scratch};
+    sn_prepared prepared = {.scratch = inspection->scratch};
+    memcpy(prepared.inputs, inspection->inputs, sizeof prepared.inputs);
     snarm_status status = sn_inspect_prepare(detector, &prepared, image, depth);
     if (status == SNARM_OK)
         status = inspect_with(detector, inspection, &prepared, image, result, map);

@@ -5,13 +5,24 @@
 #include "image/preprocess.h"
 #include "map/score.h"
 
+static snarm_status alloc_inputs(const snarm_detector *d, float *inputs[SN_VIEWS_MAX]) {
+    const size_t pixels = (size_t)d->shape.width * (size_t)d->shape.height;
+    for (size_t v = 0; v < sn_view_count(&d->recipe); v++)
+        SN_TRY(sn_alloc(&inputs[v], 3 * pixels, sizeof(float), "input"));
+    return SNARM_OK;
+}
+
+static void free_inputs(float *inputs[SN_VIEWS_MAX]) {
+    for (size_t v = 0; v < SN_VIEWS_MAX; v++)
+        sn_free(inputs[v]);
+}
+
 static void destroy_inspection(void *pointer) {
     sn_inspection *inspection = pointer;
     if (inspection == NULL)
         return;
-    sn_free(inspection->planes);
-    sn_free(inspection->relief);
-    sn_free(inspection->part);
+    free_inputs(inspection->inputs);
+    sn_free(inspection->view);
     sn_free(inspection->features);
     sn_free(inspection->distances);
     sn_free(inspection->patches);
@@ -45,12 +56,10 @@ static snarm_status fill(sn_inspection *inspection, const snarm_detector *d) {
     const size_t patches = (size_t)d->shape.grid_width * (size_t)d->shape.grid_height;
     const size_t channels = (size_t)d->channels;
     const bool many = sn_tiles_count(&d->tiles) > 1;
-    SN_TRY(sn_alloc(&inspection->planes, 3 * pixels, sizeof(float), "input"));
+    SN_TRY(alloc_inputs(d, inspection->inputs));
     SN_TRY(sn_alloc(&inspection->features, patches, channels * sizeof(float), "features"));
-    if (d->recipe.depth) {
-        SN_TRY(sn_alloc(&inspection->relief, 3 * pixels, sizeof(float), "input"));
-        SN_TRY(sn_alloc(&inspection->part, patches, (size_t)d->shape.channels * sizeof(float), "features"));
-    }
+    if (sn_view_count(&d->recipe) > 1)
+        SN_TRY(sn_alloc(&inspection->view, patches, (size_t)d->shape.channels * sizeof(float), "features"));
     SN_TRY(sn_alloc(&inspection->map, canvas, sizeof(float), "map"));
     if (many) {
         SN_TRY(sn_alloc(&inspection->tile_map, pixels, sizeof(float), "map of a tile"));
@@ -114,10 +123,7 @@ snarm_status sn_prepared_create(const snarm_detector *d, sn_prepared *prepared) 
     *prepared = (sn_prepared){0};
     snarm_status status = SNARM_OK;
     if (sn_tiles_count(&d->tiles) == 1) {
-        const size_t pixels = (size_t)d->shape.width * (size_t)d->shape.height;
-        status = sn_alloc(&prepared->planes, 3 * pixels, sizeof(float), "input");
-        if (status == SNARM_OK && d->recipe.depth)
-            status = sn_alloc(&prepared->relief_planes, 3 * pixels, sizeof(float), "input");
+        status = alloc_inputs(d, prepared->inputs);
         if (status == SNARM_OK)
             status = sn_alloc(&prepared->scratch, sn_image_preprocess_scratch(d->shape.width), 1, "input");
     }
@@ -127,8 +133,7 @@ snarm_status sn_prepared_create(const snarm_detector *d, sn_prepared *prepared) 
 }
 
 void sn_prepared_destroy(sn_prepared *prepared) {
-    sn_free(prepared->planes);
-    sn_free(prepared->relief_planes);
+    free_inputs(prepared->inputs);
     sn_free(prepared->scratch);
     snarm_image_release(&prepared->relief);
     *prepared = (sn_prepared){0};

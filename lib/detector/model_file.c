@@ -67,6 +67,8 @@ static snarm_status write_recipe(sn_writer *writer, const snarm_detector *d) {
     if (d->recipe.light.level > 0) {
         SN_TRY(sn_writer_metadata_double(writer, "light", d->recipe.light.level));
         SN_TRY(sn_writer_metadata_double(writer, "light_share", d->recipe.light.share));
+        if (d->recipe.both_lights)
+            SN_TRY(sn_writer_metadata_int(writer, "both_lights", 1));
     }
     char seed[24];
     snprintf(seed, sizeof seed, "%llu", (unsigned long long)d->recipe.seed);
@@ -233,6 +235,11 @@ static snarm_status read_recipe(const sn_safetensors *file, snarm_detector *d, s
     if (sn_safetensors_metadata(file, "light") != NULL) {
         SN_TRY(sn_safetensors_metadata_double(file, "light", 0, 1, &recipe->light.level));
         SN_TRY(sn_safetensors_metadata_double(file, "light_share", 0, 1, &recipe->light.share));
+        if (sn_safetensors_metadata(file, "both_lights") != NULL) {
+            int32_t both;
+            SN_TRY(read_int(file, "both_lights", 0, 1, &both));
+            recipe->both_lights = both == 1;
+        }
     }
     const char *seed = sn_safetensors_metadata(file, "seed");
     char *end = NULL;
@@ -254,7 +261,7 @@ static snarm_status read_bank(const sn_safetensors *file, bool exact, snarm_dete
     SN_TRY(snarm_bank_get_size(d->bank, &count, &channels, &images));
     if (channels != d->channels)
         return sn_error(SNARM_ERROR_FORMAT, "%s: tensor bank.vectors has %d channels, the backbone gives %d%s",
-                        sn_safetensors_path(file), (int)channels, (int)d->channels, d->recipe.depth ? ", depth's included" : "");
+                        sn_safetensors_path(file), (int)channels, (int)d->channels, sn_view_count(&d->recipe) > 1 ? ", those of all its views" : "");
     if (images > d->image_count || count < (size_t)d->recipe.neighbours)
         return sn_error(SNARM_ERROR_FORMAT, "%s: bank.vectors has %zu rows of %d images, metadata says %d neighbours and %d images",
                         sn_safetensors_path(file), count, (int)images, (int)d->recipe.neighbours, (int)d->image_count);

@@ -49,9 +49,15 @@ static snarm_status choose_relief(sn_recipe *recipe, const snarm_depth_source *d
     return SNARM_OK;
 }
 
-/* Some patches of some tiles, of each its picture's features and its relief's apart: (count, channels). */
+/* Channels of a patch's features that are not its relief's. */
+static size_t picture_channels(const snarm_detector *d) {
+    return (size_t)d->channels - (size_t)d->shape.channels;
+}
+
+/* Some patches of some tiles, of each its picture's features (count, picture_channels) and its relief's (count, channels) apart. */
 static snarm_status collect(sn_feature_source *source, float *picture, float *relief, size_t *count) {
-    const size_t channels = (size_t)source->detector->shape.channels, patches = source->floats / (2 * channels);
+    const size_t of_picture = picture_channels(source->detector), of_relief = (size_t)source->detector->shape.channels;
+    const size_t all_channels = of_picture + of_relief, patches = source->floats / all_channels;
     const size_t all = sn_feature_source_count(source), tiles = all < TILES ? all : TILES;
     const size_t share = PATCHES / tiles, each = patches < share ? patches : share;
     *count = 0;
@@ -59,9 +65,9 @@ static snarm_status collect(sn_feature_source *source, float *picture, float *re
         const float *features;
         SN_TRY(sn_feature_source_get(source, t * all / tiles, &features));
         for (size_t i = 0; i < each; i++, (*count)++) {
-            const float *both = features + sn_fit_spread(i, each, patches, t) * 2 * channels;
-            memcpy(picture + *count * channels, both, channels * sizeof *both);
-            memcpy(relief + *count * channels, both + channels, channels * sizeof *both);
+            const float *both = features + sn_fit_spread(i, each, patches, t) * all_channels;
+            memcpy(picture + *count * of_picture, both, of_picture * sizeof *both);
+            memcpy(relief + *count * of_relief, both + of_picture, of_relief * sizeof *both);
         }
     }
     return SNARM_OK;
@@ -104,7 +110,7 @@ static snarm_status choose_weight(snarm_detector *d, sn_feature_source *source, 
     SN_TRY(collect(source, picture, relief, &count));
     double of_picture = 0, of_relief = 0;
     if (count > 1) {
-        SN_TRY(farthest_distance(picture, count, d->shape.channels, d->threads, &of_picture));
+        SN_TRY(farthest_distance(picture, count, (int32_t)picture_channels(d), d->threads, &of_picture));
         SN_TRY(farthest_distance(relief, count, d->shape.channels, d->threads, &of_relief));
     }
     /* Where all patches of one kind are alike there is nothing to compare. */
@@ -115,16 +121,16 @@ static snarm_status choose_weight(snarm_detector *d, sn_feature_source *source, 
 
 /* What the source has kept so far has a relief of weight 1. */
 static void weigh_kept(sn_feature_source *source, float weight) {
-    const size_t channels = (size_t)source->detector->shape.channels, patches = source->filled_count * source->floats / (2 * channels);
+    const size_t channels = (size_t)source->detector->channels, patches = source->filled_count * source->floats / channels;
     for (size_t p = 0; p < patches; p++)
-        for (size_t c = channels; c < 2 * channels; c++)
-            source->kept[p * 2 * channels + c] *= weight;
+        for (size_t c = picture_channels(source->detector); c < channels; c++)
+            source->kept[p * channels + c] *= weight;
 }
 
 snarm_status sn_fit_depth(snarm_detector *d, sn_feature_source *source, const snarm_fit_options *options) {
     SN_TRY(choose_relief(&d->recipe, options->depths));
     float *picture, *relief = NULL;
-    SN_TRY(sn_alloc(&picture, PATCHES, (size_t)d->shape.channels * sizeof *picture, "features"));
+    SN_TRY(sn_alloc(&picture, PATCHES, picture_channels(d) * sizeof *picture, "features"));
     d->recipe.depth_weight = 1;
     snarm_status status = sn_alloc(&relief, PATCHES, (size_t)d->shape.channels * sizeof *relief, "features");
     if (status == SNARM_OK)

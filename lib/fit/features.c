@@ -65,19 +65,40 @@ static snarm_status hold(sn_feature_source *source, size_t picture) {
     return status;
 }
 
-snarm_status sn_fit_load(sn_feature_source *source, size_t picture, int32_t left, int32_t top, uint8_t *rgb,
-                         uint8_t *relief_rgb) {
-    const snarm_backbone_info *shape = &source->detector->shape;
-    const sn_window window = {left, top, shape->width, shape->height};
-    SN_TRY(hold(source, picture));
-    const sn_recipe *recipe = &source->detector->recipe;
-    snarm_status status = sn_image_preprocess_window(&source->held, &recipe->preprocess, &window, recipe->light,
-                                                     source->inspection->planes, rgb);
-    if (status == SNARM_OK && source->depths != NULL)
-        status = sn_image_preprocess_window(&source->relief, &recipe->preprocess, &window, (sn_light){0, 0}, source->inspection->relief, relief_rgb);
+/* A picture of one tile is not asked for again. */
+static snarm_status loaded(sn_feature_source *source, size_t picture, snarm_status status) {
     if (source->tiles == 1)
         sn_fit_let_go(source);
     return status == SNARM_OK ? SNARM_OK : sn_error_prefix(status, "picture %zu", picture);
+}
+
+snarm_status sn_fit_load(sn_feature_source *source, size_t picture, int32_t left, int32_t top) {
+    const snarm_backbone_info *shape = &source->detector->shape;
+    const sn_recipe *recipe = &source->detector->recipe;
+    const sn_window window = {left, top, shape->width, shape->height};
+    sn_part_view views[SN_VIEWS_MAX];
+    sn_detector_views(recipe, views);
+    SN_TRY(hold(source, picture));
+    snarm_status status = SNARM_OK;
+    for (size_t v = 0; v < sn_view_count(recipe) && status == SNARM_OK; v++)
+        status = sn_image_preprocess_window(views[v].relief ? &source->relief : &source->held, &recipe->preprocess, &window, views[v].light,
+                                            source->inspection->inputs[v], NULL);
+    return loaded(source, picture, status);
+}
+
+snarm_status sn_fit_load_rgb(sn_feature_source *source, size_t picture, int32_t left, int32_t top, uint8_t *rgb, uint8_t *relief_rgb,
+                             double *light) {
+    const snarm_backbone_info *shape = &source->detector->shape;
+    const snarm_preprocess *how = &source->detector->recipe.preprocess;
+    const sn_window window = {left, top, shape->width, shape->height};
+    float *unused = source->inspection->inputs[0];
+    SN_TRY(hold(source, picture));
+    snarm_status status = sn_image_preprocess_window(&source->held, how, &window, (sn_light){0, 0}, unused, rgb);
+    if (status == SNARM_OK && source->depths != NULL)
+        status = sn_image_preprocess_window(&source->relief, how, &window, (sn_light){0, 0}, unused, relief_rgb);
+    if (status == SNARM_OK)
+        status = snarm_image_light(&source->held, light);
+    return loaded(source, picture, status);
 }
 
 snarm_status sn_feature_source_get(sn_feature_source *source, size_t index, const float **features) {
@@ -88,7 +109,7 @@ snarm_status sn_feature_source_get(sn_feature_source *source, size_t index, cons
     const sn_tiles *tiles = &source->detector->tiles;
     const size_t tile = index % source->tiles, columns = (size_t)tiles->x.count;
     SN_TRY(sn_fit_load(source, index / source->tiles, sn_tile_start(&tiles->x, (int32_t)(tile % columns)),
-                       sn_tile_start(&tiles->y, (int32_t)(tile / columns)), NULL, NULL));
+                       sn_tile_start(&tiles->y, (int32_t)(tile / columns))));
     SN_TRY(sn_inspect_features(source->detector, source->inspection));
     *features = source->inspection->features;
     if (index == source->filled_count && index < source->kept_count) {

@@ -31,6 +31,10 @@ static snarm_status check(const snarm_fit_options *o) {
     SN_TRY(sn_precision_check(o->precision, "snarm_fit_options"));
     if (!(o->even_light >= 0 && o->even_light <= 1))
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: even_light is %g, expected 0..1", o->even_light);
+    if (o->both_lights != 0 && o->both_lights != 1)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: both_lights is %d, expected 0..1", (int)o->both_lights);
+    if (o->both_lights == 1 && o->even_light == 0)
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: both_lights is 1, but even_light is 0: there is no other light");
     if (!(o->depth_weight >= 0 && o->depth_weight <= 100))
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: depth_weight is %g, expected above 0, at most 100",
                         o->depth_weight);

@@ -5,6 +5,8 @@
 #include "fit/textures.h"
 #include "synthesis/synthesis.h"
 
+#include <math.h>
+
 enum {
     HELD_OUT_SHARE = 6,   /* one sample of so many */
     HELD_OUT_MOST = 160,  /* more would cost time and tell little */
@@ -26,6 +28,7 @@ typedef struct pool_maker {
     float *good, *varied, *other, *defective; /* (3, height, width), 0..1 */
     float *relief, *varied_relief, *other_relief; /* the same of reliefs, with depth */
     uint8_t *rgb, *relief_rgb, *mask, *cells;
+    double light; /* of the picture that good is of */
     int32_t *nearest;
     size_t *owned; /* bank vectors of each picture */
     size_t bank_count;
@@ -73,12 +76,12 @@ static void to_planes(const uint8_t *rgb, size_t pixels, float *planes) {
             planes[c * pixels + i] = (float)rgb[3 * i + c] / 255.0f;
 }
 
-/* A tile of a picture, and with depth of its relief, at the network's size, 0..1. */
-static snarm_status load_picture(pool_maker *m, size_t index, size_t tile, float *planes, float *relief) {
+/* A tile of a picture, and with depth of its relief, at the network's size, 0..1; light is that of the whole picture. */
+static snarm_status load_picture(pool_maker *m, size_t index, size_t tile, float *planes, float *relief, double *light) {
     const sn_tiles *tiles = &m->detector->tiles;
     const size_t columns = (size_t)tiles->x.count;
-    SN_TRY(sn_fit_load(m->source, index, sn_tile_start(&tiles->x, (int32_t)(tile % columns)),
-                       sn_tile_start(&tiles->y, (int32_t)(tile / columns)), m->rgb, m->relief_rgb));
+    SN_TRY(sn_fit_load_rgb(m->source, index, sn_tile_start(&tiles->x, (int32_t)(tile % columns)),
+                           sn_tile_start(&tiles->y, (int32_t)(tile / columns)), m->rgb, m->relief_rgb, light));
     to_planes(m->rgb, m->width * m->height, planes);
     if (relief != NULL)
         to_planes(m->relief_rgb, m->width * m->height, relief);
@@ -98,16 +101,28 @@ static void shrink_mask(const pool_maker *m) {
         }
 }
 
+/* What brings a sample to that light. Its own is that of its picture, as far as the sample is not darker or brighter than it. */
+static float even_out(const pool_maker *m, const float *sample, sn_light light) {
+    if (light.level == 0)
+        return 1;
+    const size_t pixels = m->width * m->height;
+    const double before = sn_light_of_planes(m->good, pixels), after = sn_light_of_planes(sample, pixels);
+    return (float)sn_light_factor(light, before > 0 ? m->light * after / before : m->light);
+}
+
 /* Features of planes and where they lie in the bank, as a sample. */
 static snarm_status add_sample(pool_maker *m, const float *planes, const float *relief, size_t index, bool defective,
                                sn_samples *samples) {
     snarm_detector *d = m->detector;
     const size_t pixels = m->width * m->height;
     const snarm_preprocess *how = &d->recipe.preprocess;
-    for (size_t i = 0; i < 3 * pixels; i++)
-        m->inspection->planes[i] = (planes[i] - how->mean[i / pixels]) / how->std[i / pixels];
-    for (size_t i = 0; i < 3 * pixels && relief != NULL; i++)
-        m->inspection->relief[i] = (relief[i] - how->mean[i / pixels]) / how->std[i / pixels];
+    sn_part_view views[SN_VIEWS_MAX];
+    sn_detector_views(&d->recipe, views);
+    for (size_t v = 0; v < sn_view_count(&d->recipe); v++) {
+        const float *seen = views[v].relief ? relief : planes, factor = even_out(m, seen, views[v].light);
+        for (size_t i = 0; i < 3 * pixels; i++)
+            m->inspection->inputs[v][i] = (fminf(factor * seen[i], 1) - how->mean[i / pixels]) / how->std[i / pixels];
+    }
     SN_TRY(sn_inspect_features(d, m->inspection));
     const bool enough = m->bank_count - m->owned[index] >= (size_t)d->recipe.neighbours;
     SN_TRY(sn_inspect_match(d, m->inspection, m->inspection->features, enough ? (int32_t)index : -1, d->recipe.neighbours,
@@ -116,14 +131,15 @@ static snarm_status add_sample(pool_maker *m, const float *planes, const float *
 }
 
 static snarm_status make_sample(pool_maker *m, size_t index, size_t other, bool defective, sn_rng *rng, sn_samples *samples) {
-    SN_TRY(load_picture(m, index, draw_tile(m, rng), m->good, m->relief));
+    SN_TRY(load_picture(m, index, draw_tile(m, rng), m->good, m->relief, &m->light));
     sn_rng same = *rng; /* the relief moves as the picture does */
     SN_TRY(sn_synthesis_jitter(m->synthesis, rng, m->good, m->varied));
     if (m->relief != NULL)
         SN_TRY(sn_synthesis_jitter(m->relief_synthesis, &same, m->relief, m->varied_relief));
     if (!defective)
         return add_sample(m, m->varied, m->varied_relief, index, false, samples);
-    SN_TRY(load_picture(m, other, draw_tile(m, rng), m->other, m->other_relief));
+    double unused;
+    SN_TRY(load_picture(m, other, draw_tile(m, rng), m->other, m->other_relief, &unused));
     /* Most defects show in one of both: half of them in the relief. */
     const bool deep = m->relief != NULL && sn_rng_uniform(rng) < 0.5;
     sn_defect what;

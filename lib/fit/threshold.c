@@ -61,8 +61,7 @@ static snarm_status leave_one_out(snarm_detector *d, sn_feature_source *source, 
     return sn_progress(options->progress, options->progress_user, "threshold", tiles, tiles);
 }
 
-/* Mirrors the planes of an input from left to right or from top to bottom. */
-static void mirror(float *planes, int32_t width, int32_t height, bool upside_down) {
+static void mirror_planes(float *planes, int32_t width, int32_t height, bool upside_down) {
     const size_t w = (size_t)width, h = (size_t)height;
     for (size_t y = 0; y < 3 * h; y++) {
         const size_t plane = y / h, row = y % h;
@@ -77,9 +76,12 @@ static void mirror(float *planes, int32_t width, int32_t height, bool upside_dow
     }
 }
 
-/* Mirrored slopes go the other way: the channel of those along the mirrored axis is turned about its middle, grey. */
-static void mirror_relief(const snarm_detector *d, float *planes, bool upside_down) {
-    mirror(planes, d->shape.width, d->shape.height, upside_down);
+/* Mirrors an input from left to right or from top to bottom. A relief's mirrored slopes go the other way: the channel of those along the
+ * mirrored axis is turned about its middle, grey. */
+static void mirror(const snarm_detector *d, float *planes, bool relief, bool upside_down) {
+    mirror_planes(planes, d->shape.width, d->shape.height, upside_down);
+    if (!relief)
+        return;
     const size_t pixels = (size_t)d->shape.width * (size_t)d->shape.height, c = upside_down ? 2 : 1;
     const float sum = (1 - 2 * d->shape.mean[c]) / d->shape.std[c]; /* of a value and its opposite, normalised */
     for (size_t i = 0; i < pixels; i++)
@@ -99,16 +101,16 @@ static snarm_status give_mirrored(void *user, size_t tile, const float **feature
     const int32_t left = sn_tile_start(x, (int32_t)(tile % (size_t)x->count));
     const int32_t top = sn_tile_start(y, (int32_t)(tile / (size_t)x->count));
     SN_TRY(sn_fit_load(picture->source, 0, picture->left_right ? x->length - x->tile - left : left,
-                       picture->upside_down ? y->length - y->tile - top : top, NULL, NULL));
+                       picture->upside_down ? y->length - y->tile - top : top));
     sn_inspection *inspection = picture->source->inspection;
-    if (picture->left_right)
-        mirror(inspection->planes, x->tile, y->tile, false);
-    if (picture->upside_down)
-        mirror(inspection->planes, x->tile, y->tile, true);
-    if (picture->left_right && d->recipe.depth)
-        mirror_relief(d, inspection->relief, false);
-    if (picture->upside_down && d->recipe.depth)
-        mirror_relief(d, inspection->relief, true);
+    sn_part_view views[SN_VIEWS_MAX];
+    sn_detector_views(&d->recipe, views);
+    for (size_t v = 0; v < sn_view_count(&d->recipe); v++) {
+        if (picture->left_right)
+            mirror(d, inspection->inputs[v], views[v].relief, false);
+        if (picture->upside_down)
+            mirror(d, inspection->inputs[v], views[v].relief, true);
+    }
     SN_TRY(sn_inspect_features(d, inspection));
     *features = inspection->features;
     return SNARM_OK;

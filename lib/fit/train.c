@@ -29,7 +29,7 @@ static snarm_status train(snarm_detector *d, const sn_fit_pool *pool, const snar
 
 snarm_status sn_fit_train(snarm_detector *d, sn_feature_source *source, const snarm_fit_options *options) {
     sn_fit_pool pool;
-    if (sn_detector_stages(d).count / (d->recipe.depth ? 2 : 1) >= FINE_STAGES)
+    if ((size_t)sn_detector_stages(d).count / sn_view_count(&d->recipe) >= FINE_STAGES)
         d->recipe.score_first_stage = first_stage;
     SN_TRY(sn_fit_pool_create(&pool, d, source, options));
     sn_trained trained;

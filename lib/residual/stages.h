@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SN_STAGES_MAX = 2 * SNARM_LAYERS_MAX }; /* those of a picture, and with depth as many of its relief */
+enum { SN_STAGES_MAX = 3 * SNARM_LAYERS_MAX }; /* those of a picture, in both lights as many again, and with depth as many of its relief */
 
 /* Channels of the features, stage after stage. count 0: not told apart. */
 typedef struct sn_stages {

@@ -125,6 +125,7 @@ class Usage(CommandCase):
             (["--bank-size", "'0'", "1 to 10000000"], ["fit", "--bank-size", "0"]),
             (["--threads", "'65'", "64"], ["fit", "--threads", "65"]),
             (["--false-alarm-rate", "'0'", "between 0 and 1"], ["fit", "--false-alarm-rate", "0"]),
+            (["--even-light", "'1.1'", "from 0 to 1"], ["fit", "--even-light", "1.1"]),
             (["--false-alarm-rate", "'1'"], ["fit", "--false-alarm-rate", "1"]),
             (["--false-alarm-rate", "'nan'"], ["fit", "--false-alarm-rate", "nan"]),
             (["--false-alarm-rate", "'0x.1'"], ["fit", "--false-alarm-rate", "0x.1"]),
@@ -157,6 +158,7 @@ class Usage(CommandCase):
         self.assert_fails(2, ["--channels", "'5'"], *base, "--channels", "5")
         self.assert_fails(2, ["--neighbourhood", "'2'"], *base, "--neighbourhood", "2")
         self.assert_fails(2, ["--tile-overlap is '8'", "--tile is missing"], *base, "--tile-overlap", "8")
+        self.assert_fails(2, ["--both-lights", "--even-light is missing"], *base, "--both-lights")
         self.assert_fails(2, ["tile is 64x64", "40x40"], *base, "--steps", "0", "--tile", "64", "--size", "40")
         # Only the network knows that 65 is no multiple of 8.
         self.assert_fails(2, ["65"], *base, "--size", "65")

@@ -157,8 +157,12 @@ START_TEST(finds_what_either_shows) {
 }
 END_TEST
 
+/* The picture and its relief; and in both lights the picture as it is, in the other one, and its relief. */
 START_TEST(features_lie_side_by_side) {
-    snarm_detector *both = fit(usual(), 4);
+    const size_t views = _i == 0 ? 2 : 3;
+    snarm_fit_options recipe = usual();
+    recipe.even_light = views == 3 ? 1 : 0, recipe.both_lights = views == 3;
+    snarm_detector *both = fit(recipe, 4);
     const snarm_detector_info info = info_of(both);
     const size_t channels = (size_t)info.backbone->channels, patches = (size_t)info.backbone->grid_width * (size_t)info.backbone->grid_height;
     const snarm_depth depth = depth_of(2);
@@ -167,17 +171,17 @@ START_TEST(features_lie_side_by_side) {
     snarm_relief_options_init(&options);
     options.range = info.depth_range, options.background = info.depth_background;
     ck_ok(snarm_depth_relief(&relief, &depth, &options));
-    float *planes = malloc(3 * PIXELS * sizeof *planes), *parts[2], *joined = malloc(2 * patches * channels * sizeof *joined);
-    for (int i = 0; i < 2; i++) {
-        parts[i] = malloc(patches * channels * sizeof *parts[i]);
-        ck_ok(snarm_image_preprocess(i == 0 ? &image : &relief, &info.preprocess, planes, NULL));
-        ck_ok(snarm_backbone_features(snarm_detector_backbone(both), planes, parts[i]));
+    ck_assert_int_eq(info.channels, (int32_t)(views * channels));
+    float *planes = malloc(3 * PIXELS * sizeof *planes), *one = malloc(patches * channels * sizeof *one);
+    float *joined = malloc(views * patches * channels * sizeof *joined);
+    for (size_t v = 0; v < views; v++) {
+        const bool last = v + 1 == views;
+        ck_ok(snarm_image_preprocess_light(last ? &relief : &image, &info.preprocess, v == 1 && !last ? info.light : 0, 1, planes, NULL));
+        ck_ok(snarm_backbone_features(snarm_detector_backbone(both), planes, one));
+        for (size_t p = 0; p < patches; p++)
+            for (size_t c = 0; c < channels; c++)
+                joined[(p * views + v) * channels + c] = (last ? (float)info.depth_weight : 1) * one[p * channels + c];
     }
-    for (size_t p = 0; p < patches; p++)
-        for (size_t c = 0; c < channels; c++) {
-            joined[p * 2 * channels + c] = parts[0][p * channels + c];
-            joined[p * 2 * channels + channels + c] = (float)info.depth_weight * parts[1][p * channels + c];
-        }
     float *distances = malloc(patches * sizeof *distances), *map = malloc(PIXELS * sizeof *map), *own = malloc(PIXELS * sizeof *own);
     ck_ok(snarm_bank_search(snarm_detector_bank(both), joined, patches, 1, -1, distances, NULL));
     const snarm_result result = inspect(both, 2, 2, map);
@@ -186,9 +190,7 @@ START_TEST(features_lie_side_by_side) {
     ck_assert_int_eq(memcmp(((sn_inspection *)state)->patches, distances, patches * sizeof *distances), 0);
     sn_pool_give(both->states, state);
     ck_assert(result.score >= 0);
-    for (int i = 0; i < 2; i++)
-        free(parts[i]);
-    free(planes), free(joined), free(distances), free(map), free(own);
+    free(planes), free(one), free(joined), free(distances), free(map), free(own);
     snarm_image_release(&relief);
     snarm_detector_destroy(both);
 }
@@ -362,7 +364,7 @@ int main(void) {
     tcase_set_timeout(tests, 300);
     tcase_add_unchecked_fixture(tests, make_files, NULL);
     tcase_add_test(tests, finds_what_either_shows);
-    tcase_add_test(tests, features_lie_side_by_side);
+    tcase_add_loop_test(tests, features_lie_side_by_side, 0, 2);
     tcase_add_test(tests, weights);
     tcase_add_test(tests, saves_and_loads);
     tcase_add_test(tests, broken_files);

@@ -4,6 +4,7 @@
 #include "detector/detector.h"
 #include "networks.h"
 #include "pictures.h"
+#include "snarm/map.h"
 #include "support.h"
 
 #include <math.h>
@@ -112,13 +113,21 @@ static snarm_status give(void *user, size_t index, snarm_image *image) {
 
 static double steady[3] = {1, 1, 1}, varying[3] = {1, 0.8, 0.6};
 
-static snarm_status try_fit(snarm_detector **out, double *factors, double even, bool tiled, const snarm_train_options *training) {
+typedef struct fit_choice {
+    double even;
+    int32_t both;
+    bool tiled;
+    const snarm_train_options *training;
+} fit_choice;
+
+static snarm_status try_fit(snarm_detector **out, double *factors, fit_choice choice) {
     const snarm_image_source source = {PICTURES, give, NULL, factors};
     snarm_fit_options options;
     snarm_fit_options_init(&options);
     options.width = options.height = PICTURE_SIDE;
-    options.tile_width = tiled ? PICTURE_SIDE / 2 : 0;
-    options.bank_size = 200, options.threads = 2, options.even_light = even, options.train = training;
+    options.tile_width = choice.tiled ? PICTURE_SIDE / 2 : 0;
+    options.bank_size = 200, options.threads = 2, options.train = choice.training;
+    options.even_light = choice.even, options.both_lights = choice.both;
     return snarm_detector_fit(out, network, &source, &options);
 }
 
@@ -135,8 +144,8 @@ static float score_of(const snarm_detector *detector, size_t index, double facto
 START_TEST(detectors) {
     const bool tiled = _i == 1;
     snarm_detector *even, *plain, *loaded;
-    ck_ok(try_fit(&even, varying, 1, tiled, NULL));
-    ck_ok(try_fit(&plain, steady, 0, tiled, NULL));
+    ck_ok(try_fit(&even, varying, (fit_choice){.even = 1, .tiled = tiled}));
+    ck_ok(try_fit(&plain, steady, (fit_choice){.tiled = tiled}));
     snarm_detector_info info = {.struct_size = sizeof info};
     ck_ok(snarm_detector_get_info(plain, &info));
     ck_assert(info.light == 0 && info.format_version == (tiled ? 2 : 1));
@@ -169,7 +178,7 @@ END_TEST
 /* Half of the way to a light is the whole way to the one in the middle, and the share is kept in the model. */
 START_TEST(half_of_the_way) {
     snarm_detector *half, *loaded;
-    ck_ok(try_fit(&half, varying, 0.5, false, NULL));
+    ck_ok(try_fit(&half, varying, (fit_choice){.even = 0.5}));
     ck_ok(snarm_detector_save(half, scratch_file("half.snarm")));
     ck_ok(snarm_detector_load(&loaded, scratch_file("half.snarm"), NULL));
     snarm_detector_info info = {.struct_size = sizeof info};
@@ -190,23 +199,90 @@ START_TEST(half_of_the_way) {
 }
 END_TEST
 
-/* Synthetic defects are painted on pictures in that light too. */
+/* Distances are those of the features of the picture as it is and of the picture in the detector's light, beside each other. */
+START_TEST(both_lights) {
+    snarm_detector *fitted, *loaded;
+    ck_ok(try_fit(&fitted, varying, (fit_choice){.even = 1, .both = 1}));
+    ck_ok(snarm_detector_save(fitted, scratch_file("both.snarm")));
+    ck_ok(snarm_detector_load(&loaded, scratch_file("both.snarm"), NULL));
+    snarm_detector_info info = {.struct_size = sizeof info};
+    ck_ok(snarm_detector_get_info(loaded, &info));
+    const size_t channels = (size_t)info.backbone->channels;
+    enum { GRID = PICTURE_SIDE / 8, PATCHES = GRID * GRID };
+    ck_assert(info.both_lights == 1 && info.light_share == 1 && info.format_version == 4);
+    ck_assert(info.channels == 2 * (int32_t)channels && info.backbone->grid_width == GRID);
+    snarm_image image;
+    double darker[3] = {0.7, 0.7, 0.7};
+    ck_ok(give(darker, PICTURES, &image));
+    static float planes[3 * PIXELS], expected[PIXELS], map[PIXELS];
+    float *one = malloc(PATCHES * channels * sizeof *one), *both = malloc(2 * PATCHES * channels * sizeof *both), distances[PATCHES];
+    for (size_t v = 0; v < 2; v++) {
+        ck_ok(snarm_image_preprocess_light(&image, &info.preprocess, v == 0 ? 0 : info.light, 1, planes, NULL));
+        ck_ok(snarm_backbone_features(snarm_detector_backbone(loaded), planes, one));
+        for (size_t p = 0; p < PATCHES; p++)
+            memcpy(both + (2 * p + v) * channels, one + p * channels, channels * sizeof *one);
+    }
+    ck_ok(snarm_bank_search(snarm_detector_bank(loaded), both, PATCHES, 1, -1, distances, NULL));
+    ck_ok(snarm_map_from_patches(distances, GRID, GRID, PICTURE_SIDE, PICTURE_SIDE, 1, expected));
+    ck_ok(snarm_map_smooth(expected, PICTURE_SIDE, PICTURE_SIDE, info.smoothing, 1));
+    snarm_result result = {.struct_size = sizeof result}, again = {.struct_size = sizeof again};
+    ck_ok(snarm_detector_inspect(loaded, &image, &result, map));
+    for (size_t i = 0; i < PIXELS; i++)
+        ck_assert_float_eq_tol(map[i], expected[i], 1e-4f * result.map_max);
+    ck_ok(snarm_detector_inspect(fitted, &image, &again, NULL));
+    ck_assert(again.score == result.score && result.score > 0);
+    free(one);
+    free(both);
+    snarm_detector_destroy(fitted);
+    snarm_detector_destroy(loaded);
+}
+END_TEST
+
+/* Samples that are made darker or brighter by their jitter come to the light again, as pictures do. */
+START_TEST(light_of_samples) {
+    static float planes[3 * PIXELS], darker[3 * PIXELS];
+    for (size_t i = 0; i < 3 * PIXELS; i++) {
+        planes[i] = (float)pictures[0][i % PIXELS * 3 + i / PIXELS] / 255.0f;
+        darker[i] = 0.7f * planes[i];
+    }
+    const snarm_image image = view_picture(pictures[0]);
+    double own;
+    ck_ok(snarm_image_light(&image, &own));
+    ck_assert_double_eq_tol(sn_light_of_planes(planes, PIXELS), own, 1e-9);
+    ck_assert_double_eq_tol(sn_light_of_planes(darker, PIXELS), 0.7 * own, 1.01 / 765);
+    ck_assert_double_eq_tol(sn_light_factor((sn_light){0.6, 0.5}, 0.15), 2, 1e-12);
+    ck_assert_double_eq_tol(sn_light_factor((sn_light){0.6, 1}, 0.9), 2 / 3.0, 1e-12);
+    ck_assert(sn_light_factor((sn_light){1, 1}, 0) == 4 && sn_light_factor((sn_light){0.01, 1}, 1) == 0.25);
+}
+END_TEST
+
+/* Synthetic defects are brought to that light too, and with both lights the scorer sees both. */
 START_TEST(trained) {
     snarm_train_options training;
     snarm_train_options_init(&training);
     training.steps = 8, training.samples = 36, training.embedding = 8, training.batch = 4;
     snarm_detector *detector;
-    ck_ok(try_fit(&detector, varying, 1, false, &training));
-    ck_assert_float_eq_tol(score_of(detector, PICTURES, 1), score_of(detector, PICTURES, 0.8), 0.1f * score_of(detector, PICTURES, 1));
+    const fit_choice choice = {.even = 1, .both = _i > 0, .tiled = _i == 2, .training = &training};
+    ck_ok(try_fit(&detector, varying, choice));
+    snarm_scorer_info seen = {.struct_size = sizeof seen};
+    snarm_backbone_info given = {.struct_size = sizeof given};
+    ck_ok(snarm_scorer_get_info(snarm_detector_scorer(detector), &seen));
+    ck_ok(snarm_backbone_get_info(snarm_detector_backbone(detector), &given));
+    ck_assert_int_eq(seen.channels, (_i > 0 ? 2 : 1) * given.channels);
+    const float bright = score_of(detector, PICTURES, 1), dark = score_of(detector, PICTURES, 0.8);
+    ck_assert_float_eq_tol(bright, dark, (_i > 0 ? 0.5f : 0.1f) * bright);
+    ck_assert(bright > score_of(detector, 0, 1));
     snarm_detector_destroy(detector);
 }
 END_TEST
 
 START_TEST(refuses) {
     snarm_detector *detector;
-    ck_fails(try_fit(&detector, steady, 1.5, false, NULL), SNARM_ERROR_ARGUMENT, "snarm_fit_options: even_light is 1.5, expected 0..1");
+    ck_fails(try_fit(&detector, steady, (fit_choice){.even = 1.5}), SNARM_ERROR_ARGUMENT, "snarm_fit_options: even_light is 1.5, expected 0..1");
+    ck_fails(try_fit(&detector, steady, (fit_choice){.even = 1, .both = 2}), SNARM_ERROR_ARGUMENT, "both_lights is 2, expected 0..1");
+    ck_fails(try_fit(&detector, steady, (fit_choice){.both = 1}), SNARM_ERROR_ARGUMENT, "both_lights is 1, but even_light is 0");
     double none[3] = {0, 0, 0};
-    ck_fails(try_fit(&detector, none, 1, false, NULL), SNARM_ERROR_ARGUMENT, "most pixels of the good pictures are black");
+    ck_fails(try_fit(&detector, none, (fit_choice){.even = 1}), SNARM_ERROR_ARGUMENT, "most pixels of the good pictures are black");
     ck_assert_ptr_null(detector);
 }
 END_TEST
@@ -229,7 +305,9 @@ int main(void) {
     tcase_add_test(cases, preprocess_in_another_light);
     tcase_add_loop_test(cases, detectors, 0, 2);
     tcase_add_test(cases, half_of_the_way);
-    tcase_add_test(cases, trained);
+    tcase_add_test(cases, both_lights);
+    tcase_add_test(cases, light_of_samples);
+    tcase_add_loop_test(cases, trained, 0, 3);
     tcase_add_test(cases, refuses);
     suite_add_tcase(suite, cases);
     return run_suite(suite);

@@ -72,7 +72,7 @@ START_TEST(wrong_stages) {
     ck_ok(sn_check_stages(&right, 10, "here"));
     ck_fails(sn_check_stages(&narrow, 10, "here"), SNARM_ERROR_ARGUMENT, "here: stage 1 has 1 channels");
     ck_fails(sn_check_stages(&few, 10, "here"), SNARM_ERROR_ARGUMENT, "here: the 2 stages have 8 channels in all, the features 10");
-    ck_fails(sn_check_stages(&many, 10, "here"), SNARM_ERROR_ARGUMENT, "here: there are 129 stages, expected 0..128");
+    ck_fails(sn_check_stages(&many, 10, "here"), SNARM_ERROR_ARGUMENT, "here: there are 193 stages, expected 0..192");
     ck_fails(sn_check_stages(&less, 10, "here"), SNARM_ERROR_ARGUMENT, "there are -1 stages");
 }
 END_TEST
@@ -430,7 +430,7 @@ START_TEST(priors_of_residuals) {
         sn_stages stages;
         const char *sentence;
     } wrong[] = {{{2, {4, 4}}, "prior_stages: the 2 stages have 8 channels in all, the features 10"},
-                 {{2, {9, 1}}, "prior_stages is '9,1', expected 1..128 numbers of 2..4096"}};
+                 {{2, {9, 1}}, "prior_stages is '9,1', expected 1..192 numbers of 2..4096"}};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         weights->prior.stages = wrong[i].stages;
         ck_ok(sn_scorer_weights_save(weights, path));

@@ -152,7 +152,7 @@ START_TEST(learns_with_stages) {
     ck_fails(snarm_train_scorer(path, bank, &p.source, 2, 1.0, &options, NULL), SNARM_ERROR_ARGUMENT, "snarm_train_options: the 2 stages have");
     stages[1] = 1, stages[0] = CHANNELS - 1;
     ck_fails(snarm_train_scorer(path, bank, &p.source, 2, 1.0, &options, NULL), SNARM_ERROR_ARGUMENT, "stage 1 has 1 channels");
-    options.stage_count = 129;
+    options.stage_count = 193;
     options.stage_channels = NULL;
     ck_fails(snarm_train_scorer(path, bank, &p.source, 2, 1.0, &options, NULL), SNARM_ERROR_ARGUMENT, "stage_channels is NULL");
 }

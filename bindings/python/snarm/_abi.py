@@ -331,6 +331,7 @@ class snarm_fit_options(Structure):
         ("depth_weight", c_double),
         ("precision", c_int32),
         ("even_light", c_double),
+        ("both_lights", c_int32),
     ]
 
 
@@ -397,6 +398,7 @@ class snarm_detector_info(Structure):
         ("score_first_stage", c_double),
         ("light", c_double),
         ("light_share", c_double),
+        ("both_lights", c_int32),
     ]
 
 

@@ -54,11 +54,12 @@ class DetectorInfo:
     seed, threads: of the fit, and of this handle.
     format_version, library_version: of the model file, and of the library that fitted it.
     tile_width, tile_height, tile_overlap, tile_columns, tile_rows: of a detector with tiles; else 0.
-    has_depth: whether it takes depth pictures. channels: of a patch's features: the backbone's, with depth twice that.
+    has_depth: whether it takes depth pictures. channels: of a patch's features: the backbone's, once more each in both lights and with depth.
     depth_range, depth_background: of the reliefs (``depth_relief``); depth_weight: of their features; without depth 0.
     score_first_stage: how much the first stage of the features counts in the distances of the image score; 1: they are those to the bank.
     light: that pictures are brought to (``preprocess``); 0: they are taken as they are.
     light_share: how near to it.
+    both_lights: whether they go through the network as they are, too: the channels of these come first.
     """
 
     backbone: BackboneInfo
@@ -90,6 +91,7 @@ class DetectorInfo:
     score_first_stage: float
     light: float
     light_share: float
+    both_lights: bool
 
 
 class Detector(Handle):
@@ -132,6 +134,7 @@ class Detector(Handle):
         depths: Depths | None = None,
         depth_weight: float | None = None,
         even_light: float = 0.0,
+        both_lights: bool = False,
         precision: Precision | str | None = None,
         bgr: bool = False,
         progress: Progress | None = None,
@@ -160,6 +163,7 @@ class Detector(Handle):
         even_light: all pictures, those inspected too, are multiplied so that their medians come that near to that of the good pictures:
             for parts in a light that varies from picture to picture. 1: they are all the same, and whole parts that are too dark or too
             bright are not found; about 0.5 is a good middle; 0: pictures are taken as they are.
+        both_lights: with even_light: the network sees pictures as they are, too. Finds more, in twice the time and with twice the memory.
         precision: of the fit and of the detector, as of ``load``; training itself is f32.
         bgr: arrays of three channels are blue, green, red.
         progress: ``progress(stage, done, total)``, stages "features", "coreset", "bank", "search", "samples", "threshold"; a true
@@ -195,6 +199,7 @@ class Detector(Handle):
                 depths=None if depths is None else pointer_to(_depths(call, depths)),
                 depth_weight=depth_weight,
                 even_light=even_light,
+                both_lights=int(both_lights),
                 precision=choice(Precision, precision, "precision"),
             )
             weights = weights_bytes(backbone, "backbone")

@@ -179,23 +179,31 @@ def test_light(good_parts, bad_part, weights, work, command):
         snarm.preprocess(bad_part, how, light=0.5, light_share=2)
 
     darker = [(part * (1 - 0.1 * number)).astype(np.uint8) for number, part in enumerate(good_parts)]
-    with snarm.Detector.fit(darker, weights, width=64, layers=[2], bank_size=100, even_light=0.5) as detector:
-        assert min(map(snarm.image_light, darker)) < detector.info.light < max(map(snarm.image_light, darker))
-        info = detector.info
-        planes = snarm.preprocess(bad_part, info.preprocess, light=info.light, light_share=info.light_share)
-        features = detector.backbone.features(planes)
-        distances, _ = detector.bank.search(features, 1)
-        grid = detector.info.backbone
-        values = snarm.maps.from_patches(distances[:, 0].copy(), grid.grid_width, grid.grid_height, 64, 64)
-        snarm.maps.smooth(values, detector.info.smoothing)
-        assert np.abs(values - detector.inspect(bad_part).map).max() < 1e-5
+    for both in (False, True):
+        with snarm.Detector.fit(darker, weights, width=64, layers=[2], bank_size=100, even_light=0.5, both_lights=both) as detector:
+            info = detector.info
+            assert min(map(snarm.image_light, darker)) < info.light < max(map(snarm.image_light, darker))
+            assert info.both_lights == both
+            seen = [snarm.preprocess(bad_part, info.preprocess)] if both else []
+            seen.append(snarm.preprocess(bad_part, info.preprocess, light=info.light, light_share=info.light_share))
+            features = np.concatenate([detector.backbone.features(planes) for planes in seen], axis=-1)
+            assert features.shape[-1] == info.channels
+            distances, _ = detector.bank.search(features, 1)
+            grid = info.backbone
+            values = snarm.maps.from_patches(distances[:, 0].copy(), grid.grid_width, grid.grid_height, 64, 64)
+            snarm.maps.smooth(values, info.smoothing)
+            assert np.abs(values - detector.inspect(bad_part).map).max() < 1e-5
+    with pytest.raises(snarm.ArgumentError, match="both_lights is 1, but even_light is 0"):
+        snarm.Detector.fit(darker, weights, width=64, layers=[2], both_lights=True)
     folder = work / "darker"
     folder.mkdir()
     for number, part in enumerate(darker):
         snarm.save_png(folder / f"{number}.png", part)
-    for share in ("0.5", "1"):
-        recipe = ["--size", "64", "--layers", "2", "--steps", "0", "--even-light", share]
+    for share, *both in (["0.5"], ["1"], ["1", "--both-lights"]):
+        recipe = ["--size", "64", "--layers", "2", "--steps", "0", "--even-light", share, *both]
         command("fit", "--images", folder, "--backbone", weights, *recipe, "--out", work / "light.snarm")
+        facts = json.loads(command("info", "--json", work / "light.snarm"))
         with snarm.Detector.load(work / "light.snarm") as detector:
-            assert abs(json.loads(command("info", "--json", work / "light.snarm"))["light"] - detector.info.light) < 1e-6
+            assert abs(facts["light"] - detector.info.light) < 1e-6
             assert detector.info.light_share == float(share)
+            assert facts["both_lights"] == detector.info.both_lights == bool(both)
