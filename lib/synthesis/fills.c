@@ -119,10 +119,30 @@ static void fill_texture(sn_canvas *canvas) {
     match_tone(canvas);
 }
 
+/* A section that was machined, laid or printed in another pass: in itself it is like the rest, of about its tone, but does not go on where
+ * the rest ends. */
+static void fill_displaced(sn_canvas *canvas) {
+    sn_rng *rng = canvas->rng;
+    const float cx = 0.5f * (float)canvas->width, cy = 0.5f * (float)canvas->height;
+    const bool across = sn_chance(rng, 0.5f), mirrored = sn_chance(rng, 0.3f);
+    const float way = mirrored ? 0.0f : sn_between(rng, 0.03f, 0.4f) * (sn_chance(rng, 0.5f) ? 1.0f : -1.0f);
+    const float sx = cx + (across ? way * (float)canvas->width : 0.0f), sy = cy + (across ? 0.0f : way * (float)canvas->height);
+    const sn_affine map = sn_affine_make(0.0f, mirrored && across ? -1.0f : 1.0f, mirrored && !across ? -1.0f : 1.0f, cx, cy, sx, sy);
+    sn_sample_planes(canvas, canvas->good, &map, canvas->box, canvas->fill);
+    const float gain = sn_log_between(rng, 0.8f, 1.25f);
+    FOR_SHAPE(canvas, x, y, at)
+    for (size_t c = 0; c < 3; c++)
+        canvas->fill[c * canvas->pixels + at] *= gain;
+}
+
 /* From another place of this picture or from anywhere in the other one; a shift alone, mirrored, or turned
  * and scaled. */
 static void fill_copy(sn_canvas *canvas) {
     sn_rng *rng = canvas->rng;
+    if (canvas->shape == SN_SHAPE_SECTION && sn_chance(rng, 0.75f)) {
+        fill_displaced(canvas);
+        return;
+    }
     const float *src = canvas->other != NULL && sn_chance(rng, 0.4f) ? canvas->other : canvas->good;
     float cx = 0.5f * (float)(canvas->box.left + canvas->box.right),
           cy = 0.5f * (float)(canvas->box.top + canvas->box.bottom);

@@ -29,7 +29,7 @@ static const float suits[SN_SHAPE_COUNT][SN_FILL_COUNT] = {
     /* chip    */ {1.2f, 0.7f, 0.7f, 0.5f, 0.8f, 0.3f, 0.4f, 0.2f, 0.7f, 0.3f},
     /* patch   */ {0.5f, 0.7f, 1.0f, 1.0f, 1.0f, 0.7f, 0.7f, 0.5f, 0.3f, 0.2f},
     /* region  */ {0.0f, 1.5f, 0.5f, 0.3f, 0.0f, 0.0f, 0.5f, 0.8f, 0.2f, 0.0f},
-    /* section */ {0.0f, 1.5f, 0.5f, 0.4f, 0.6f, 0.0f, 0.5f, 0.8f, 0.0f, 0.0f},
+    /* section */ {0.0f, 1.5f, 0.5f, 0.4f, 2.0f, 0.0f, 0.5f, 0.8f, 0.0f, 0.0f},
 };
 
 const char *sn_shape_name(sn_shape shape) {

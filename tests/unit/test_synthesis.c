@@ -188,7 +188,7 @@ START_TEST(masks_mark_what_is_seen) {
     memcpy(b.other, b.good, 3 * b.pixels * sizeof(float));
     bench_start(&b);
     size_t marked = 0, hidden = 0, unfounded = 0;
-    for (uint64_t i = 0; i < 150; i++) {
+    for (uint64_t i = 0; i < 500; i++) {
         sn_defect what = draw(&b, 3, i);
         check_sample(&b, &what);
         for (int32_t y = 0; y < b.height; y++)
@@ -237,6 +237,61 @@ START_TEST(a_grain_for_another_of_its_kind_is_not_seen) {
         seen += what.visible != 0;
     }
     ck_assert_int_lt(seen, 4);
+    bench_destroy(&b);
+}
+END_TEST
+
+/* Columns of a smooth tone: a section of another pass, inside, is those of other columns times one factor. */
+static float tone_at(float x, int32_t width) {
+    const float at = fminf(fmaxf(x, 0), (float)width - 1);
+    return 0.42f + 0.12f * sinf(0.07f * at) + 0.1f * sinf(0.19f * at + 1);
+}
+
+/* The smallest deviation of what was filled in, along a row, from columns that far away, or mirrored, times the best factor. */
+static float deviation_from_columns(const bench *b, const float *fill, int32_t left, int32_t right) {
+    float least = 1;
+    for (int mirrored = 0; mirrored < 2; mirrored++)
+        for (float shift = -0.41f * (float)b->width; shift < 0.41f * (float)b->width; shift += mirrored ? 1000 : 0.25f) {
+            float product = 0, square = 0, sum = 0;
+            for (int pass = 0; pass < 2; pass++)
+                for (int32_t x = left; x < right; x++) {
+                    const float from = tone_at(mirrored ? (float)(b->width - 1 - x) : (float)x + shift, b->width);
+                    if (pass == 0)
+                        product += fill[x] * from, square += from * from;
+                    else
+                        sum += fabsf(fill[x] - product / square * from);
+                }
+            least = fminf(least, sum / (float)(right - left));
+        }
+    return least;
+}
+
+START_TEST(most_copied_sections_are_of_another_pass) {
+    bench b;
+    bench_create(&b, 160, 128);
+    for (size_t i = 0; i < 3 * b.pixels; i++)
+        b.good[i] = b.other[i] = roundf(255 * tone_at((float)(i % (size_t)b.width), b.width)) / 255;
+    memset(b.options.shape_weight, 0, sizeof b.options.shape_weight);
+    b.options.shape_weight[SN_SHAPE_SECTION] = 1;
+    for (int f = 0; f < SN_FILL_COUNT; f++)
+        b.options.fill_weight[f] = f == SN_FILL_COPY;
+    bench_start(&b);
+    int looked_at = 0, displaced = 0;
+    for (uint64_t i = 0; i < 500; i++) {
+        const sn_defect what = draw(&b, 6, i);
+        check_sample(&b, &what);
+        /* Sections as wide as the picture, in a row far from their edge: what lies under the opacity is compared. */
+        if (what.opacity < 0.5f || what.right - what.left < b.width || what.bottom - what.top < 50)
+            continue;
+        const int32_t y = what.top == 0 ? 2 : what.bottom == b.height ? b.height - 3 : (what.top + what.bottom) / 2;
+        float fill[160];
+        for (int32_t x = 0; x < b.width; x++) {
+            const size_t at = (size_t)y * (size_t)b.width + (size_t)x;
+            fill[x] = b.good[at] + (b.dst[at] - b.good[at]) / what.opacity;
+        }
+        looked_at++, displaced += deviation_from_columns(&b, fill, 10, b.width - 10) < 0.01f;
+    }
+    ck_assert_msg(looked_at >= 20 && displaced * 2 > looked_at, "%d of %d", displaced, looked_at);
     bench_destroy(&b);
 }
 END_TEST
@@ -301,7 +356,7 @@ START_TEST(odd_sizes_stay_inside) {
         paint_surface(&b, b.other, 0.1f, 0.04f, k + 1);
         bench_start(&b);
         int seen = 0;
-        for (uint64_t i = 0; i < 150; i++) {
+        for (uint64_t i = 0; i < 500; i++) {
             sn_defect what = draw(&b, k, i);
             check_sample(&b, &what);
             seen += what.visible != 0;
@@ -497,6 +552,7 @@ int main(void) {
     tcase_add_test(cases, a_sample_depends_on_its_number_alone);
     tcase_add_test(cases, masks_mark_what_is_seen);
     tcase_add_test(cases, a_grain_for_another_of_its_kind_is_not_seen);
+    tcase_add_test(cases, most_copied_sections_are_of_another_pass);
     tcase_add_test(cases, every_kind_occurs);
     tcase_add_test(cases, odd_sizes_stay_inside);
     tcase_add_test(cases, grey_stays_grey);
