@@ -44,10 +44,15 @@ sn_stages sn_detector_stages(const snarm_detector *d) {
     return stages;
 }
 
-void sn_detector_stage_weights(const snarm_detector *d, float *weights) {
+bool sn_detector_stage_weights(const snarm_detector *d, float *weights) {
+    if (d->recipe.score_first_stage == 1 && !d->recipe.both_lights)
+        return false;
     const int32_t count = sn_detector_stages(d).count, each = count / (int32_t)sn_view_count(&d->recipe);
     for (int32_t s = 0; s < count; s++)
         weights[s] = s % each == 0 ? (float)d->recipe.score_first_stage : 1;
+    for (int32_t s = 0; s < each && d->recipe.both_lights; s++)
+        weights[s] = 0;
+    return true;
 }
 
 static snarm_scorer_options scorer_options(const snarm_detector *d) {

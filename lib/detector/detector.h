@@ -138,8 +138,10 @@ snarm_status sn_detector_take_scorer(snarm_detector *detector, sn_scorer_weights
 snarm_status sn_detector_ready(snarm_detector *detector);
 /* Of which stages the features are made: the backbone's, once for each view. */
 sn_stages sn_detector_stages(const snarm_detector *detector);
-/* weights (of these stages): the recipe's of the first stage of each view, 1 of the others. */
-void sn_detector_stage_weights(const snarm_detector *detector, float *weights);
+/* weights (of these stages): in the distances that image scores are made of. That of the recipe for the first stage of each view, 1 for the
+ * others, 0 for pictures as they are beside those in the common light: how light a whole part is says little about its defects. False:
+ * these distances are those to the bank, and weights are not written. */
+bool sn_detector_stage_weights(const snarm_detector *detector, float *weights);
 void sn_detector_unready(snarm_detector *detector);
 
 /* An inspection in two steps, for a caller that does the first one ahead. The second may only follow the first, with the same picture. It

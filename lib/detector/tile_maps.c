@@ -39,10 +39,9 @@ static void spread_distances(const snarm_detector *d, const sn_inspection *inspe
 
 /* Those that the image score is made of. */
 static void spread_score_distances(const snarm_detector *d, const sn_inspection *inspection, size_t tile) {
-    if (d->recipe.score_first_stage < 1) {
+    float weights[SN_STAGES_MAX];
+    if (sn_detector_stage_weights(d, weights)) {
         const sn_stages stages = sn_detector_stages(d);
-        float weights[SN_STAGES_MAX];
-        sn_detector_stage_weights(d, weights);
         const int former = sn_threads_enter(d->threads);
         sn_stage_distances(&stages, weights, inspection->inter, (size_t)d->shape.grid_width * (size_t)d->shape.grid_height,
                            (size_t)d->channels, inspection->patches);

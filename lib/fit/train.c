@@ -16,10 +16,8 @@ static snarm_status train(snarm_detector *d, const sn_fit_pool *pool, const snar
     SN_TRY(sn_calibrate(&plan.calibration, pool->training, d->bank));
     const sn_samples_shape *shape = sn_samples_get_shape(pool->training);
     float weights[SN_STAGES_MAX];
-    if (d->recipe.score_first_stage < 1) {
-        sn_detector_stage_weights(d, weights);
+    if (sn_detector_stage_weights(d, weights))
         plan.stage_weights = weights;
-    }
     plan.smoothing = d->recipe.smoothing * (double)shape->mask_width / (double)d->shape.width;
     char identity[512];
     sn_train_identify(&plan, pool->training, d->bank, identity, sizeof identity);

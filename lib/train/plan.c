@@ -11,7 +11,7 @@ enum { GRID = 40 * 40, BATCH = 8, SAMPLES = 800, SAMPLES_LEAST = 400, SAMPLES_MI
 
 /* A network that has been trained for long on synthetic defects has learnt to pass over what none of them looks like, small real ones
  * among it. Part of its logits beside the whole prior finds those better, for little of its precision (docs/training.md). */
-static const double SHRINKAGE = 0.6;
+static const double SHRINKAGE = 0.7;
 
 static snarm_status check_whole(const char *field, int64_t value, int64_t least, int64_t most) {
     return value >= least && value <= most

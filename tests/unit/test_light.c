@@ -269,6 +269,12 @@ START_TEST(trained) {
     ck_ok(snarm_scorer_get_info(snarm_detector_scorer(detector), &seen));
     ck_ok(snarm_backbone_get_info(snarm_detector_backbone(detector), &given));
     ck_assert_int_eq(seen.channels, (_i > 0 ? 2 : 1) * given.channels);
+    /* In both lights the distances of image scores are those of the common one. */
+    float weights[SN_STAGES_MAX] = {-1};
+    const sn_stages stages = sn_detector_stages(detector);
+    ck_assert(sn_detector_stage_weights(detector, weights) == (_i > 0));
+    for (int32_t s = 0; s < stages.count && _i > 0; s++)
+        ck_assert(weights[s] == (s < stages.count / 2 ? 0 : 1));
     const float bright = score_of(detector, PICTURES, 1), dark = score_of(detector, PICTURES, 0.8);
     ck_assert_float_eq_tol(bright, dark, (_i > 0 ? 0.5f : 0.1f) * bright);
     ck_assert(bright > score_of(detector, 0, 1));
