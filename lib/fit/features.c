@@ -96,7 +96,7 @@ snarm_status sn_fit_load_rgb(sn_feature_source *source, size_t picture, int32_t 
     snarm_status status = sn_image_preprocess_window(&source->held, how, &window, (sn_light){0, 0}, unused, rgb);
     if (status == SNARM_OK && source->depths != NULL)
         status = sn_image_preprocess_window(&source->relief, how, &window, (sn_light){0, 0}, unused, relief_rgb);
-    if (status == SNARM_OK)
+    if (status == SNARM_OK && light != NULL)
         status = snarm_image_light(&source->held, light);
     return loaded(source, picture, status);
 }

@@ -47,8 +47,8 @@ static inline size_t sn_fit_spread(size_t i, size_t each, size_t patches, size_t
 /* Loads a picture, with depth its relief too, and brings a part of its canvas, of the size of the network's input, to
  * source->inspection->inputs. */
 snarm_status sn_fit_load(sn_feature_source *source, size_t picture, int32_t left, int32_t top);
-/* The same part as it is, before light and normalisation: rgb and, with depth, relief_rgb (height, width, 3). light: of the whole picture.
- * The inputs have no meaning afterwards. */
+/* The same part as it is, before light and normalisation: rgb and, with depth, relief_rgb (height, width, 3). light: of the
+ * whole picture; NULL: not wanted. The inputs have no meaning afterwards. */
 snarm_status sn_fit_load_rgb(sn_feature_source *source, size_t picture, int32_t left, int32_t top, uint8_t *rgb, uint8_t *relief_rgb,
                              double *light);
 /* Releases the picture that is held, if any: before pictures of others are loaded. */

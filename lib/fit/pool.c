@@ -76,7 +76,7 @@ static void to_planes(const uint8_t *rgb, size_t pixels, float *planes) {
             planes[c * pixels + i] = (float)rgb[3 * i + c] / 255.0f;
 }
 
-/* A tile of a picture, and with depth of its relief, at the network's size, 0..1; light is that of the whole picture. */
+/* A tile of a picture, and with depth of its relief, at the network's size, 0..1; light is that of the whole picture; NULL: not wanted. */
 static snarm_status load_picture(pool_maker *m, size_t index, size_t tile, float *planes, float *relief, double *light) {
     const sn_tiles *tiles = &m->detector->tiles;
     const size_t columns = (size_t)tiles->x.count;
@@ -138,8 +138,7 @@ static snarm_status make_sample(pool_maker *m, size_t index, size_t other, bool 
         SN_TRY(sn_synthesis_jitter(m->relief_synthesis, &same, m->relief, m->varied_relief));
     if (!defective)
         return add_sample(m, m->varied, m->varied_relief, index, false, samples);
-    double unused;
-    SN_TRY(load_picture(m, other, draw_tile(m, rng), m->other, m->other_relief, &unused));
+    SN_TRY(load_picture(m, other, draw_tile(m, rng), m->other, m->other_relief, NULL));
     /* Most defects show in one of both: half of them in the relief. */
     const bool deep = m->relief != NULL && sn_rng_uniform(rng) < 0.5;
     sn_defect what;

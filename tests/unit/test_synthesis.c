@@ -188,7 +188,7 @@ START_TEST(masks_mark_what_is_seen) {
     memcpy(b.other, b.good, 3 * b.pixels * sizeof(float));
     bench_start(&b);
     size_t marked = 0, hidden = 0, unfounded = 0;
-    for (uint64_t i = 0; i < 500; i++) {
+    for (uint64_t i = 0; i < 150; i++) {
         sn_defect what = draw(&b, 3, i);
         check_sample(&b, &what);
         for (int32_t y = 0; y < b.height; y++)
@@ -356,7 +356,7 @@ START_TEST(odd_sizes_stay_inside) {
         paint_surface(&b, b.other, 0.1f, 0.04f, k + 1);
         bench_start(&b);
         int seen = 0;
-        for (uint64_t i = 0; i < 500; i++) {
+        for (uint64_t i = 0; i < 150; i++) {
             sn_defect what = draw(&b, k, i);
             check_sample(&b, &what);
             seen += what.visible != 0;
