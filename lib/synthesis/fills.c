@@ -123,7 +123,7 @@ static void fill_texture(sn_canvas *canvas) {
  * the rest ends. */
 static void fill_displaced(sn_canvas *canvas) {
     sn_rng *rng = canvas->rng;
-    const float cx = 0.5f * (float)canvas->width, cy = 0.5f * (float)canvas->height;
+    const float cx = 0.5f * (float)(canvas->width - 1), cy = 0.5f * (float)(canvas->height - 1);
     const bool across = sn_chance(rng, 0.5f), mirrored = sn_chance(rng, 0.3f);
     const float way = mirrored ? 0.0f : sn_between(rng, 0.03f, 0.4f) * (sn_chance(rng, 0.5f) ? 1.0f : -1.0f);
     const float sx = cx + (across ? way * (float)canvas->width : 0.0f), sy = cy + (across ? 0.0f : way * (float)canvas->height);
@@ -139,10 +139,6 @@ static void fill_displaced(sn_canvas *canvas) {
  * and scaled. */
 static void fill_copy(sn_canvas *canvas) {
     sn_rng *rng = canvas->rng;
-    if (canvas->shape == SN_SHAPE_SECTION && sn_chance(rng, 0.75f)) {
-        fill_displaced(canvas);
-        return;
-    }
     const float *src = canvas->other != NULL && sn_chance(rng, 0.4f) ? canvas->other : canvas->good;
     float cx = 0.5f * (float)(canvas->box.left + canvas->box.right),
           cy = 0.5f * (float)(canvas->box.top + canvas->box.bottom);
@@ -343,7 +339,7 @@ void sn_fill(sn_canvas *canvas, sn_filling filling) {
         [SN_FILL_PLAIN] = fill_plain,     [SN_FILL_TONE] = fill_tone,     [SN_FILL_PATTERN] = sn_fill_pattern,
         [SN_FILL_TEXTURE] = fill_texture, [SN_FILL_COPY] = fill_copy,     [SN_FILL_SHUFFLE] = fill_shuffle,
         [SN_FILL_SMEAR] = fill_smear,     [SN_FILL_COLOUR] = fill_colour, [SN_FILL_WARP] = fill_warp,
-        [SN_FILL_RELIEF] = fill_relief,
+        [SN_FILL_RELIEF] = fill_relief,   [SN_FILL_DISPLACED] = fill_displaced,
     };
     canvas->opaque = false;
     fillings[filling](canvas);

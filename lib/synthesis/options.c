@@ -15,21 +15,21 @@ static const char *const fill_names[SN_FILL_COUNT] = {
     [SN_FILL_PLAIN] = "plain",     [SN_FILL_TONE] = "tone",     [SN_FILL_PATTERN] = "pattern",
     [SN_FILL_TEXTURE] = "texture", [SN_FILL_COPY] = "copy",     [SN_FILL_SHUFFLE] = "shuffle",
     [SN_FILL_SMEAR] = "smear",     [SN_FILL_COLOUR] = "colour", [SN_FILL_WARP] = "warp",
-    [SN_FILL_RELIEF] = "relief",
+    [SN_FILL_RELIEF] = "relief",   [SN_FILL_DISPLACED] = "displaced",
 };
 
 /* Rows in the order of sn_shape, columns in that of sn_filling. Thin lines have no room for a texture,
  * nothing large is ever plain, and so on. */
 static const float suits[SN_SHAPE_COUNT][SN_FILL_COUNT] = {
-    /*               plain  tone pattern texture copy shuffle smear colour warp relief */
-    /* blob    */ {0.7f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 0.7f, 0.7f, 0.7f, 0.5f},
-    /* spots   */ {1.5f, 1.0f, 0.6f, 0.4f, 0.4f, 0.0f, 0.2f, 0.5f, 0.0f, 1.0f},
-    /* scratch */ {1.3f, 1.0f, 0.3f, 0.2f, 0.2f, 0.0f, 0.2f, 0.2f, 0.0f, 1.0f},
-    /* crack   */ {1.5f, 1.0f, 0.2f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.7f},
-    /* chip    */ {1.2f, 0.7f, 0.7f, 0.5f, 0.8f, 0.3f, 0.4f, 0.2f, 0.7f, 0.3f},
-    /* patch   */ {0.5f, 0.7f, 1.0f, 1.0f, 1.0f, 0.7f, 0.7f, 0.5f, 0.3f, 0.2f},
-    /* region  */ {0.0f, 1.5f, 0.5f, 0.3f, 0.0f, 0.0f, 0.5f, 0.8f, 0.2f, 0.0f},
-    /* section */ {0.0f, 1.5f, 0.5f, 0.4f, 2.0f, 0.0f, 0.5f, 0.8f, 0.0f, 0.0f},
+    /*               plain  tone pattern texture copy shuffle smear colour warp relief displaced */
+    /* blob    */ {0.7f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 0.7f, 0.7f, 0.7f, 0.5f, 0.0f},
+    /* spots   */ {1.5f, 1.0f, 0.6f, 0.4f, 0.4f, 0.0f, 0.2f, 0.5f, 0.0f, 1.0f, 0.0f},
+    /* scratch */ {1.3f, 1.0f, 0.3f, 0.2f, 0.2f, 0.0f, 0.2f, 0.2f, 0.0f, 1.0f, 0.0f},
+    /* crack   */ {1.5f, 1.0f, 0.2f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.0f, 0.7f, 0.0f},
+    /* chip    */ {1.2f, 0.7f, 0.7f, 0.5f, 0.8f, 0.3f, 0.4f, 0.2f, 0.7f, 0.3f, 0.0f},
+    /* patch   */ {0.5f, 0.7f, 1.0f, 1.0f, 1.0f, 0.7f, 0.7f, 0.5f, 0.3f, 0.2f, 0.0f},
+    /* region  */ {0.0f, 1.5f, 0.5f, 0.3f, 0.0f, 0.0f, 0.5f, 0.8f, 0.2f, 0.0f, 0.0f},
+    /* section */ {0.0f, 1.5f, 0.5f, 0.4f, 0.5f, 0.0f, 0.5f, 0.8f, 0.0f, 0.0f, 1.5f},
 };
 
 const char *sn_shape_name(sn_shape shape) {

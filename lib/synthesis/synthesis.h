@@ -45,6 +45,7 @@ typedef enum sn_filling {
     SN_FILL_COLOUR,  /* the picture with its colours shifted; not for grey pictures */
     SN_FILL_WARP,    /* the picture bent, bulged or twisted */
     SN_FILL_RELIEF,  /* the shape as a dent or a bump: one flank lit, the other in shade */
+    SN_FILL_DISPLACED, /* the picture itself, displaced or mirrored, as if made in another pass */
     SN_FILL_COUNT
 } sn_filling;
 
