@@ -92,6 +92,7 @@ static void add_fit(json_t *o, const benchmark *b) {
     add_number(o, "depth-weight", s->depth_weight, s->depth_weight != 0);
     add_number(o, "even-light", s->even_light, s->even_light != 0);
     json_add(o, "both-lights", must_have(json_boolean(s->both_lights)));
+    add_number(o, "map-contrast", s->contrast, s->contrast_given);
     json_t *layers = must_have(json_array());
     for (int32_t i = 0; i < s->layers.count; i++)
         append(layers, must_have(json_integer(s->layers.items[i])));

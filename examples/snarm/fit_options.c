@@ -193,6 +193,15 @@ void fit_options_describe(fit_settings *s, option *table) {
          .kind = OPTION_FLAG,
          .target = &s->both_lights,
          .help = "with --even-light: the network sees pictures as they are, too; finds more, in twice the time"},
+        {.name = "map-contrast",
+         .kind = OPTION_NUMBER,
+         .target = &s->contrast,
+         .given = &s->contrast_given,
+         .value = "C",
+         .help = "how far the rest of a defective picture's map is put behind its strongest place; 0.5 suits parts with hardly ever more "
+                 "than one defect, 0, none, those with several of different strength; default 0.2 with training, else none",
+         .minimum = 0,
+         .maximum = 1},
         {.name = "protocol",
          .kind = OPTION_CHOICE,
          .target = &s->protocol,
@@ -279,6 +288,7 @@ static void to_library(const fit_settings *s, snarm_fit_options *options) {
     options->depth_weight = s->depth_weight;
     options->even_light = s->even_light;
     options->both_lights = s->both_lights;
+    options->map_contrast = s->contrast_given && s->contrast == 0 ? -1 : s->contrast;
     options->search = s->search != NULL && strcmp(s->search, "exact") == 0 ? SNARM_SEARCH_EXACT : SNARM_SEARCH_AUTO;
 }
 

@@ -14,15 +14,15 @@ typedef struct fit_settings {
     int32_t size[2], resize[2], tile[2];
     integer_list layers;
     int64_t groups, channels, neighbourhood, bank_size, neighbours, seed, steps, samples, embedding, memory, overlap;
-    bool channels_given, smoothing_given, steps_given, overlap_given;
+    bool channels_given, smoothing_given, steps_given, overlap_given, contrast_given;
     bool both_lights;
     bool depth; /* each picture has a depth picture, where depth_path_of says */
-    double smoothing, false_alarm_rate, rate, depth_weight, even_light;
+    double smoothing, false_alarm_rate, rate, depth_weight, even_light, contrast;
 } fit_settings;
 /* All zero is "nothing given"; then: */
 void fit_settings_free(fit_settings *settings);
 
-enum { FIT_OPTIONS = 27 };
+enum { FIT_OPTIONS = 28 };
 /* Writes FIT_OPTIONS entries that fill settings, into the middle of a command's own table. */
 void fit_options_describe(fit_settings *settings, option *table);
 

@@ -89,6 +89,8 @@ bool describe_model(json_t *facts, const snarm_detector *detector, int32_t preci
         json_add(facts, "score_share", json_number(info.score_share));
     if (info.score_first_stage < 1)
         json_add(facts, "score_first_stage", json_number(info.score_first_stage));
+    if (info.map_contrast > 0)
+        json_add(facts, "map_contrast", json_number(info.map_contrast));
     if (snarm_detector_get_training(detector, &training) == SNARM_OK && training.steps > 0) {
         add_integer(facts, "training_steps", training.step);
         json_add(facts, "held_out_pixel_ap", json_number(training.best_pixel_ap));

@@ -106,6 +106,12 @@ typedef struct snarm_fit_options {
     int32_t both_lights;    /* 1: pictures as they are go through the network as well as those with even_light, and the features of both lie
                                beside each other, channels of the former first. Finds more than either, in twice the time and with twice
                                the bank's and the samples' memory; even_light may then be 1. Default 0: not; 0..1, 1 with even_light only */
+    double map_contrast;    /* how far the rest of a defective picture's map is put behind its strongest place: where a score lies x times as
+                               far above score_low as the threshold does, x above 1, values lie 1 + map_contrast (1 - 1 / x) times as far
+                               below the map's largest, as logits, without a scorer as logarithms. Largest values, scores and good pictures'
+                               maps stay. One defect explains much of what is unlike in a part: about 0.5 suits parts that hardly ever have
+                               more than one, -1, none, those with several of different strength. Default 0.2 with train, else none;
+                               -1 or 0..1 */
 } snarm_fit_options;
 static inline void snarm_fit_options_init(snarm_fit_options *options) {
     snarm_options_clear(options, sizeof *options);
@@ -215,6 +221,7 @@ typedef struct snarm_detector_info {
                                                       are taken as they are */
     int32_t both_lights;                           /* 1: they go through the network as they are, too: a patch's channels are then those of the
                                                       picture as it is, those of the picture in that light and, with depth, its relief's */
+    double map_contrast;                           /* of the maps, as in snarm_fit_options; 0: none */
 } snarm_detector_info;
 SNARM_API snarm_status snarm_detector_get_info(const snarm_detector *detector, snarm_detector_info *info);
 

@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include "core/threads.h"
 #include "image/preprocess.h"
+#include "map/contrast.h"
 #include "snarm/map.h"
 
 #include <math.h>
@@ -27,6 +28,14 @@ static double to_picture(int32_t at, int32_t resized, int32_t cropped, int32_t p
     return (at + border + 0.5) * picture / resized;
 }
 
+/* After the image score, which is of the map as it was. */
+static void add_contrast(const snarm_detector *d, sn_inspection *inspection, double score) {
+    const double factor = sn_map_contrast_factor(d->recipe.map_contrast, score, (double)d->threshold, (double)d->score_low);
+    const int former = sn_threads_enter(d->threads);
+    sn_map_contrast(inspection->map, (size_t)d->recipe.preprocess.width * (size_t)d->recipe.preprocess.height, d->scorer != NULL, factor);
+    sn_threads_leave(former);
+}
+
 static snarm_status fill_result(const snarm_detector *d, const snarm_image *image, sn_inspection *inspection,
                                 snarm_result *result) {
     const double began = milliseconds();
@@ -34,6 +43,7 @@ static snarm_status fill_result(const snarm_detector *d, const snarm_image *imag
     sn_scores scores;
     SN_TRY(sn_inspect_scores(d, inspection, &scores));
     result->score = sn_image_score(&d->recipe, &scores);
+    add_contrast(d, inspection, (double)result->score);
     size_t largest = 0;
     for (size_t i = 1; i < (size_t)width * (size_t)height; i++)
         if (inspection->map[i] > inspection->map[largest])

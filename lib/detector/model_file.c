@@ -64,6 +64,8 @@ static snarm_status write_recipe(sn_writer *writer, const snarm_detector *d) {
         SN_TRY(sn_writer_metadata_double(writer, real[i].key, real[i].value));
     if (d->recipe.score_first_stage < 1)
         SN_TRY(sn_writer_metadata_double(writer, "score_first_stage", d->recipe.score_first_stage));
+    if (d->recipe.map_contrast > 0)
+        SN_TRY(sn_writer_metadata_double(writer, "map_contrast", d->recipe.map_contrast));
     if (d->recipe.light.level > 0) {
         SN_TRY(sn_writer_metadata_double(writer, "light", d->recipe.light.level));
         SN_TRY(sn_writer_metadata_double(writer, "light_share", d->recipe.light.share));
@@ -232,6 +234,8 @@ static snarm_status read_recipe(const sn_safetensors *file, snarm_detector *d, s
     recipe->score_first_stage = 1;
     if (sn_safetensors_metadata(file, "score_first_stage") != NULL)
         SN_TRY(sn_safetensors_metadata_double(file, "score_first_stage", 0, 1, &recipe->score_first_stage));
+    if (sn_safetensors_metadata(file, "map_contrast") != NULL)
+        SN_TRY(sn_safetensors_metadata_double(file, "map_contrast", 0, 1, &recipe->map_contrast));
     if (sn_safetensors_metadata(file, "light") != NULL) {
         SN_TRY(sn_safetensors_metadata_double(file, "light", 0, 1, &recipe->light.level));
         SN_TRY(sn_safetensors_metadata_double(file, "light_share", 0, 1, &recipe->light.share));

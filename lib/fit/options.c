@@ -9,6 +9,7 @@
 
 static const int64_t BANK_SIZE = 20000, BANK_SIZE_MAX = 10000000;
 static const int64_t FEATURE_MEMORY = (int64_t)1 << 31;
+static const double CONTRAST = 0.2; /* of trained maps (docs/training.md) */
 enum { CNN_SIZE = 224, SIDE_MAX = 16384 };
 
 static snarm_status check(const snarm_fit_options *o) {
@@ -35,6 +36,8 @@ static snarm_status check(const snarm_fit_options *o) {
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: both_lights is %d, expected 0..1", (int)o->both_lights);
     if (o->both_lights == 1 && o->even_light == 0)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: both_lights is 1, but even_light is 0: there is no other light");
+    if (o->map_contrast != -1 && !(o->map_contrast >= 0 && o->map_contrast <= 1))
+        return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: map_contrast is %g, expected -1 or 0..1", o->map_contrast);
     if (!(o->depth_weight >= 0 && o->depth_weight <= 100))
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: depth_weight is %g, expected above 0, at most 100",
                         o->depth_weight);
@@ -77,6 +80,10 @@ snarm_status sn_fit_options_read(snarm_fit_options *out, const snarm_fit_options
     out->threads = sn_threads_resolve(out->threads);
     if (out->depth_weight == 0)
         out->depth_weight = 1;
+    if (out->map_contrast == 0 && out->train != NULL)
+        out->map_contrast = CONTRAST;
+    if (out->map_contrast == -1)
+        out->map_contrast = 0;
     if (out->depths != NULL && out->scorer_path != NULL)
         return sn_error(SNARM_ERROR_ARGUMENT, "snarm_fit_options: scorer_path is '%s', but no scorer file knows depth",
                         out->scorer_path);

@@ -1,6 +1,6 @@
 """A product to tune on, made of pictures of good parts alone: some to learn from, some good and some with painted defects to test.
 
-usage: painted.py GOOD OUT [--learn 0.55] [--good-share 0.15] [--apart] [--seed 11]
+usage: painted.py GOOD OUT [--learn 0.55] [--good-share 0.15] [--apart] [--defects 1] [--seed 11]
 
 GOOD is a folder of pictures of good parts; OUT receives train/good, test/good, test/KIND and ground_truth/KIND in MVTec's layout. --learn and
 --good-share are the shares of the pictures to learn from and to test as they are; the others get a defect each. The painters know nothing of the
@@ -9,7 +9,7 @@ library's own synthetic defects, so that a scorer trained on those is tested on 
 With --apart defects are painted on pictures that look unlike those to learn from: the pictures are put into groups by the built-in network's
 features, and whole groups are kept for painting. Sections of such pictures may come from another of them. This is how defective parts often are - of
 another batch, in other light - and it is much harder: good places of the painted pictures are as far from the bank as faint defects. Needs the
-package snarm, too.
+package snarm, too. --defects is the largest number of defects in a picture, of any kinds; its folder is the first one's.
 """
 import argparse
 import os
@@ -25,6 +25,7 @@ parser.add_argument("out")
 parser.add_argument("--learn", type=float, default=0.55)
 parser.add_argument("--good-share", type=float, default=0.15, dest="share")
 parser.add_argument("--apart", action="store_true")
+parser.add_argument("--defects", type=int, default=1)
 parser.add_argument("--seed", type=int, default=11)
 arguments = parser.parse_args()
 random = np.random.default_rng(arguments.seed)
@@ -170,16 +171,25 @@ def chipped(picture):
 PAINTERS = {"uneven": (uneven, 0.3), "blowhole": (blowhole, 0.25), "crack": (crack, 0.15), "fray": (fray, 0.12), "break": (chipped, 0.18)}
 
 
-def paint(path):
-    """Writes the picture with a defect, and its mask."""
-    with Image.open(path) as file:
-        picture = np.array(file.convert("L"), float)
+def add_defect(picture):
+    """Its kind, the picture with it, and its mask."""
     made = None
     while made is None:
         kind = random.choice(list(PAINTERS), p=[share for _, share in PAINTERS.values()])
         made = PAINTERS[kind][0](picture)
+    return kind, np.clip(made[0], 0, 255), made[1]
+
+
+def paint(path):
+    """Writes the picture with its defects, and their mask."""
+    with Image.open(path) as file:
+        picture = np.array(file.convert("L"), float)
+    kind, picture, mask = add_defect(picture)
+    for _ in range(random.integers(arguments.defects) if arguments.defects > 1 else 0):
+        _, picture, another = add_defect(picture)
+        mask = mask | another
     name = os.path.splitext(os.path.basename(path))[0]
-    for folder, suffix, pixels in (("test", "", np.clip(made[0], 0, 255)), ("ground_truth", "_mask", made[1] * 255)):
+    for folder, suffix, pixels in (("test", "", picture), ("ground_truth", "_mask", mask * 255)):
         os.makedirs(os.path.join(arguments.out, folder, kind), exist_ok=True)
         Image.fromarray(pixels.astype(np.uint8)).save(os.path.join(arguments.out, folder, kind, name + suffix + ".png"))
     return kind

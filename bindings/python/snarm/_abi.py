@@ -332,6 +332,7 @@ class snarm_fit_options(Structure):
         ("precision", c_int32),
         ("even_light", c_double),
         ("both_lights", c_int32),
+        ("map_contrast", c_double),
     ]
 
 
@@ -399,6 +400,7 @@ class snarm_detector_info(Structure):
         ("light", c_double),
         ("light_share", c_double),
         ("both_lights", c_int32),
+        ("map_contrast", c_double),
     ]
 
 

@@ -60,6 +60,7 @@ class DetectorInfo:
     light: that pictures are brought to (``preprocess``); 0: they are taken as they are.
     light_share: how near to it.
     both_lights: whether they go through the network as they are, too: the channels of these come first.
+    map_contrast: how far the rest of a defective picture's map is put behind its strongest place; 0: not.
     """
 
     backbone: BackboneInfo
@@ -92,6 +93,7 @@ class DetectorInfo:
     light: float
     light_share: float
     both_lights: bool
+    map_contrast: float
 
 
 class Detector(Handle):
@@ -135,6 +137,7 @@ class Detector(Handle):
         depth_weight: float | None = None,
         even_light: float = 0.0,
         both_lights: bool = False,
+        map_contrast: float | None = None,
         precision: Precision | str | None = None,
         bgr: bool = False,
         progress: Progress | None = None,
@@ -164,6 +167,9 @@ class Detector(Handle):
             for parts in a light that varies from picture to picture. 1: they are all the same, and whole parts that are too dark or too
             bright are not found; about 0.5 is a good middle; 0: pictures are taken as they are.
         both_lights: with even_light: the network sees pictures as they are, too. Finds more, in twice the time and with twice the memory.
+        map_contrast: how far the rest of a defective picture's map is put behind its strongest place, for one defect explains much of what is
+            unlike in a part: about 0.5 suits parts that hardly ever have more than one, -1, none, those with several of different strength;
+            default 0.2 with train, else none; -1 or 0..1.
         precision: of the fit and of the detector, as of ``load``; training itself is f32.
         bgr: arrays of three channels are blue, green, red.
         progress: ``progress(stage, done, total)``, stages "features", "coreset", "bank", "search", "samples", "threshold"; a true
@@ -200,6 +206,7 @@ class Detector(Handle):
                 depth_weight=depth_weight,
                 even_light=even_light,
                 both_lights=int(both_lights),
+                map_contrast=map_contrast,
                 precision=choice(Precision, precision, "precision"),
             )
             weights = weights_bytes(backbone, "backbone")

@@ -207,3 +207,25 @@ def test_light(good_parts, bad_part, weights, work, command):
             assert abs(facts["light"] - detector.info.light) < 1e-6
             assert detector.info.light_share == float(share)
             assert facts["both_lights"] == detector.info.both_lights == bool(both)
+
+
+def test_map_contrast(good_parts, bad_part, weights, work, command):
+    """The rest of a defective picture's map lies further below its largest value; command and package do the same."""
+    recipe = dict(width=64, layers=[2], bank_size=100)
+    with snarm.Detector.fit(good_parts, weights, **recipe) as plain, snarm.Detector.fit(good_parts, weights, map_contrast=0.5, **recipe) as behind:
+        assert (plain.info.map_contrast, behind.info.map_contrast) == (0, 0.5)
+        before, after = plain.inspect(bad_part), behind.inspect(bad_part)
+        assert before.anomalous and (after.score, after.map.max()) == (before.score, before.map.max())
+        excess = (before.score - plain.info.score_low) / (plain.info.threshold - plain.info.score_low)
+        expected = before.map.max() * (before.map / before.map.max()) ** (1 + 0.5 * (1 - 1 / excess))
+        assert np.abs(after.map - expected).max() < 1e-5 * before.map.max()
+    with pytest.raises(snarm.ArgumentError, match="map_contrast is 2, expected -1 or 0..1"):
+        snarm.Detector.fit(good_parts, weights, map_contrast=2, **recipe)
+    folder = work / "contrast"
+    folder.mkdir()
+    for number, part in enumerate(good_parts):
+        snarm.save_png(folder / f"{number}.png", part)
+    for given, expected in (([], None), (["--map-contrast", "0"], None), (["--map-contrast", "0.25"], 0.25)):
+        options = ["--size", "64", "--layers", "2", "--steps", "0", *given]
+        command("fit", "--images", folder, "--backbone", weights, *options, "--out", work / "contrast.snarm")
+        assert json.loads(command("info", "--json", work / "contrast.snarm")).get("map_contrast") == expected
