@@ -89,6 +89,8 @@ bool describe_model(json_t *facts, const snarm_detector *detector, int32_t preci
         json_add(facts, "score_share", json_number(info.score_share));
     if (info.score_first_stage < 1)
         json_add(facts, "score_first_stage", json_number(info.score_first_stage));
+    if (info.has_scorer)
+        add_integer(facts, "score_window", info.score_window);
     if (info.map_contrast > 0)
         json_add(facts, "map_contrast", json_number(info.map_contrast));
     if (snarm_detector_get_training(detector, &training) == SNARM_OK && training.steps > 0) {

@@ -7,6 +7,7 @@
 #include "io/safetensors.h"
 #include "kernel/stream.h"
 #include "map/gaussian.h"
+#include "map/score.h"
 #include "map/tiles.h"
 #include "map/upsample.h"
 #include "residual/stages.h"
@@ -42,6 +43,7 @@ typedef struct sn_recipe {
      * the map's alone. */
     double score_share, distance_full;
     double score_first_stage; /* how much the first stage counts in these distances; 1: they are those to the bank */
+    int32_t score_window; /* of image scores, pixels of the map */
     double map_contrast; /* sn_map_contrast_factor's, of the maps of inspections; 0: none */
     uint64_t seed;
 } sn_recipe;
@@ -59,7 +61,8 @@ static inline size_t sn_view_count(const sn_recipe *recipe) {
 }
 
 static inline int32_t sn_model_format(const sn_recipe *recipe) {
-    if (recipe->prior_apart || recipe->score_first_stage < 1 || recipe->light.level > 0 || recipe->map_contrast > 0)
+    if (recipe->prior_apart || recipe->score_first_stage < 1 || recipe->light.level > 0 || recipe->map_contrast > 0 ||
+        recipe->score_window != SN_SCORE_WINDOW)
         return SN_MODEL_FORMAT_STAGES;
     return recipe->depth ? SN_MODEL_FORMAT_DEPTH : recipe->tiled ? SN_MODEL_FORMAT_TILES : SN_MODEL_FORMAT;
 }

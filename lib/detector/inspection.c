@@ -3,7 +3,6 @@
 
 #include "core/memory.h"
 #include "image/preprocess.h"
-#include "map/score.h"
 
 static snarm_status alloc_inputs(const snarm_detector *d, float *inputs[SN_VIEWS_MAX]) {
     const size_t pixels = (size_t)d->shape.width * (size_t)d->shape.height;

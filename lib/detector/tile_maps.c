@@ -4,7 +4,6 @@
 #include "bank/bank.h"
 #include "core/clock.h"
 #include "core/threads.h"
-#include "map/score.h"
 #include "residual/engine.h"
 
 static double milliseconds(void) {
@@ -118,10 +117,10 @@ snarm_status sn_inspect_map(const snarm_detector *d, sn_inspection *inspection, 
 }
 
 snarm_status sn_inspect_scores(const snarm_detector *d, const sn_inspection *inspection, sn_scores *scores) {
-    const int32_t width = d->recipe.preprocess.width, height = d->recipe.preprocess.height;
+    const int32_t width = d->recipe.preprocess.width, height = d->recipe.preprocess.height, window = d->recipe.score_window;
     scores->distance = 0;
-    SN_TRY(sn_map_score(inspection->map, width, height, inspection->score_scratch, &scores->map, NULL, NULL));
+    SN_TRY(sn_map_score(inspection->map, width, height, window, inspection->score_scratch, &scores->map, NULL, NULL));
     if (inspection->distance_map == NULL)
         return SNARM_OK;
-    return sn_map_score(inspection->distance_map, width, height, inspection->score_scratch, &scores->distance, NULL, NULL);
+    return sn_map_score(inspection->distance_map, width, height, window, inspection->score_scratch, &scores->distance, NULL, NULL);
 }

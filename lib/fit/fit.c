@@ -84,6 +84,7 @@ snarm_status snarm_detector_fit(snarm_detector **out, const char *backbone, cons
     d->recipe = (sn_recipe){.tiled = options.tile_width != 0,
                             .depth = options.depths != NULL,
                             .both_lights = options.both_lights == 1,
+                            .score_window = SN_SCORE_WINDOW,
                             .map_contrast = options.map_contrast,
                             .neighbours = options.neighbours,
                             .smoothing = options.smoothing > 0 ? options.smoothing : 0,

@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-enum { WINDOW = 16, STRIDE = 2 };
+enum { STRIDE = 2, SIDE = 224 };
 
 /* Windows lie STRIDE apart, so they are sums of whole pairs of columns: pair sums of the window's rows are
  * made anew for each row of windows, in double, so that the mean is exact to f32's last digit wherever the
@@ -24,9 +24,8 @@ typedef struct best_window {
 } best_window;
 
 /* Stops at a window whose sum is not finite, and leaves that sum. */
-static void search(const float *map, size_t width, size_t height, double *sums, best_window *best) {
-    const size_t window_width = width < WINDOW ? width : WINDOW,
-                 window_height = height < WINDOW ? height : WINDOW;
+static void search(const float *map, size_t width, size_t height, size_t window, double *sums, best_window *best) {
+    const size_t window_width = width < window ? width : window, window_height = height < window ? height : window;
     const size_t pairs = width / 2, odd = window_width % 2;
     for (size_t y = 0; y + window_height <= height; y += STRIDE) {
         const float *rows = map + y * width;
@@ -50,13 +49,18 @@ static void search(const float *map, size_t width, size_t height, double *sums, 
     best->x += window_width / 2, best->y += window_height / 2;
 }
 
+int32_t sn_score_window(int32_t width, int32_t height) {
+    const int32_t side = width < height ? width : height, pairs = (SN_SCORE_WINDOW / 2 * side + SIDE - 1) / SIDE;
+    return side > SIDE ? 2 * pairs : SN_SCORE_WINDOW;
+}
+
 size_t sn_map_score_scratch(int32_t width) {
     return (size_t)width / 2 + 1;
 }
 
-snarm_status sn_map_score(const float *map, int32_t width, int32_t height, double *scratch, float *score, int32_t *x, int32_t *y) {
+snarm_status sn_map_score(const float *map, int32_t width, int32_t height, int32_t window, double *scratch, float *score, int32_t *x, int32_t *y) {
     best_window best = {-INFINITY, 0, 0};
-    search(map, (size_t)width, (size_t)height, scratch, &best);
+    search(map, (size_t)width, (size_t)height, (size_t)window, scratch, &best);
     if (!isfinite(best.sum))
         return sn_error(SNARM_ERROR_ARGUMENT,
                         "snarm_map_score: the sum of a window of the map is %g, a finite number expected", best.sum);
@@ -76,7 +80,7 @@ snarm_status snarm_map_score(const float *map, int32_t width, int32_t height, fl
     SN_TRY(sn_check_sides(function, "the map", width, height));
     double *sums;
     SN_TRY(sn_alloc(&sums, sn_map_score_scratch(width), sizeof *sums, "score"));
-    snarm_status status = sn_map_score(map, width, height, sums, score, x, y);
+    snarm_status status = sn_map_score(map, width, height, SN_SCORE_WINDOW, sums, score, x, y);
     sn_free(sums);
     return status;
 }

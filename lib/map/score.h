@@ -7,9 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { SN_SCORE_WINDOW = 16, SN_SCORE_WINDOW_MAX = 4096 }; /* the published one, and the largest, pixels */
+/* The window for maps of a network's input of these sides, so that it shows as much of the part as the published one does at 224 pixels, and
+ * never less: even. */
+int32_t sn_score_window(int32_t width, int32_t height);
+
 /* Doubles of scratch memory that a map of this width needs. */
 size_t sn_map_score_scratch(int32_t width);
-/* As snarm_map_score, of a map whose sides were checked; x and y may be NULL. */
-snarm_status sn_map_score(const float *map, int32_t width, int32_t height, double *scratch, float *score, int32_t *x, int32_t *y);
+/* As snarm_map_score, with another window, even, of a map whose sides were checked; x and y may be NULL. */
+snarm_status sn_map_score(const float *map, int32_t width, int32_t height, int32_t window, double *scratch, float *score, int32_t *x, int32_t *y);
 
 #endif

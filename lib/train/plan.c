@@ -1,6 +1,7 @@
 #include "train/plan.h"
 
 #include "core/threads.h"
+#include "map/score.h"
 #include "snarm/bank.h"
 
 #include <stdio.h>
@@ -97,6 +98,7 @@ void sn_train_plan_make(sn_train_plan *plan, const snarm_train_options *o) {
                             .focal_gamma = 2,
                             .navigator_weight = 1,
                             .shrinkage = SHRINKAGE,
+                            .score_window = SN_SCORE_WINDOW,
                             .reference_ratio = o->reference_ratio,
                             .mirror_x = true,
                             .mirror_y = true,

@@ -85,7 +85,7 @@ static snarm_status make_optimiser(trainer *t) {
 
 static snarm_status make_rest(trainer *t, const sn_samples *held_out, const snarm_bank *bank) {
     const sn_train_plan *plan = t->plan;
-    const sn_validation_options options = {plan->reference_ratio, plan->calibration.residual_scale, plan->smoothing, plan->stage_weights};
+    const sn_validation_options options = {plan->reference_ratio, plan->calibration.residual_scale, plan->smoothing, plan->score_window, plan->stage_weights};
     SN_TRY(sn_validation_create(&t->validation, held_out, bank, &options));
     t->held_out = sn_samples_count(held_out);
     SN_TRY(sn_alloc(&t->distance_scores, t->held_out, sizeof(float), "held-out scores"));
@@ -164,6 +164,26 @@ static void shrink(const sn_scorer_weights *weights, double factor) {
     }
 }
 
+static void level_out(const sn_scorer_weights *weights, const float *parameter, size_t count) {
+    float *values = weights->values + sn_weight_offset(weights, parameter);
+    double sum = 0;
+    for (size_t i = 0; i < count; i++)
+        sum += (double)values[i];
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)(sum / (double)count);
+}
+
+/* Channels that were in another order in every sample can have told nothing of each other: how the weights of single ones differ is chance,
+ * which would be the same for all pictures. Each gets the mean over those that may have stood in its place. */
+static void level_out_channels(const sn_scorer_weights *weights) {
+    const size_t pairs = weights->channels / 2; /* as sn_shuffle_channels has them */
+    for (size_t q = 0; q < 2; q++)
+        level_out(weights, weights->navigator_weight + q * pairs, pairs);
+    for (size_t b = 0; b < weights->branches; b++)
+        for (size_t q = 0; q < 4 * weights->embedding; q++)
+            level_out(weights, weights->embed_weight[b] + q * pairs, pairs);
+}
+
 /* Looks at the averaged weights, shrunk as they would be used, and keeps them if none were better. */
 static snarm_status look(trainer *t, int64_t step) {
     sn_validation_result result;
@@ -171,6 +191,8 @@ static snarm_status look(trainer *t, int64_t step) {
     memcpy(t->averaged->values, t->optimiser->averages, bytes);
     if (t->plan->calibration.prior.slope > 0)
         shrink(t->averaged, t->plan->shrinkage);
+    if (t->plan->shuffled == 1)
+        level_out_channels(t->averaged);
     SN_TRY(sn_validation_run(t->validation, t->averaged, &result));
     t->report->pixel_ap = result.pixel_ap;
     if (step == 0 || result.pixel_ap > t->report->best_pixel_ap) {

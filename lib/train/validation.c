@@ -2,6 +2,7 @@
 
 #include "core/memory.h"
 #include "core/threads.h"
+#include "map/score.h"
 #include "residual/engine.h"
 #include "scorer/scorer.h"
 #include "snarm/map.h"
@@ -17,6 +18,7 @@ struct sn_validation {
     float *features, *inter, *distances, *hybrid, *logits, *map;
     int32_t *nearest;
     uint8_t *mask, *reference;
+    double *score_scratch;
     float *scores, *distance_scores; /* (samples) */
     bool distances_scored;           /* the same for all weights: once is enough */
     uint8_t *labels; /* (samples) */
@@ -33,6 +35,8 @@ static snarm_status make_room(sn_validation *v) {
     SN_TRY(sn_alloc(&v->nearest, v->patches, neighbours * sizeof(int32_t), "held-out sample"));
     SN_TRY(sn_alloc(&v->mask, v->pixels, 1, "held-out sample"));
     SN_TRY(sn_alloc(&v->reference, v->patches, 1, "held-out sample"));
+    SN_TRY(sn_alloc(&v->score_scratch, sn_map_score_scratch((int32_t)sn_samples_get_shape(v->samples)->mask_width), sizeof(double),
+                    "held-out scores"));
     SN_TRY(sn_alloc(&v->scores, count, sizeof(float), "held-out scores"));
     SN_TRY(sn_alloc(&v->distance_scores, count, sizeof(float), "held-out scores"));
     return sn_alloc(&v->labels, count, 1, "held-out scores");
@@ -62,7 +66,7 @@ void sn_validation_destroy(sn_validation *v) {
     if (v == NULL)
         return;
     void *const blocks[] = {v->features, v->inter, v->distances, v->hybrid, v->logits, v->map,
-                            v->nearest,  v->mask,  v->reference, v->scores, v->labels, v->distance_scores};
+                            v->nearest,  v->mask,  v->reference, v->scores, v->labels, v->distance_scores, v->score_scratch};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         sn_free(blocks[i]);
     sn_free(v);
@@ -102,7 +106,7 @@ static snarm_status smooth(sn_validation *v) {
 
 static snarm_status score(const sn_validation *v, float *to) {
     const sn_samples_shape *shape = sn_samples_get_shape(v->samples);
-    return snarm_map_score(v->map, (int32_t)shape->mask_width, (int32_t)shape->mask_height, to, NULL, NULL);
+    return sn_map_score(v->map, (int32_t)shape->mask_width, (int32_t)shape->mask_height, v->options.score_window, v->score_scratch, to, NULL, NULL);
 }
 
 static snarm_status map_of_distances(sn_validation *v) {

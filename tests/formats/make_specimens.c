@@ -53,7 +53,7 @@ static void make_model(const char *name, const char *network, int32_t tile, bool
     options.depths = depth ? &depths : NULL;
     options.train = trained ? &training : NULL;
     if (trained) { /* all that format 4 is for */
-        options.even_light = 0.5, options.both_lights = 1;
+        options.even_light = 0.5, options.both_lights = 1, options.map_contrast = 0.5;
         options.layer_count = 3, options.layers[0] = 1, options.layers[1] = 2, options.layers[2] = 3;
     }
     snarm_detector *detector;

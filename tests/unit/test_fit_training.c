@@ -91,6 +91,7 @@ START_TEST(trains_saves_loads) {
     snarm_scorer_info scorer = {.struct_size = sizeof scorer};
     ck_ok(snarm_scorer_get_info(snarm_detector_scorer(detector), &scorer));
     ck_assert(scorer.neighbours == 1 && scorer.residual_scale > 0 && scorer.embedding == 8);
+    ck_assert(info.score_window == 16 && info.map_contrast == 0.2);
     ck_assert(scorer.prior_border == 0.75 && scorer.prior_stages == 2 && info.format_version == 4 && info.score_first_stage == 1);
     float map[PIXELS];
     const snarm_result bad = inspect(detector, pictures[PICTURES], map), good = inspect(detector, pictures[0], NULL);
@@ -166,6 +167,66 @@ START_TEST(three_stages) {
 END_TEST
 
 /* Few-shot fits take the same way, down to one picture, of which nothing can be left out. */
+/* Values that are all alike in each of so many parts. */
+static bool are_level(const float *values, size_t parts, size_t count) {
+    for (size_t i = 0; i < parts * count; i++)
+        if (values[i] != values[i / count * count])
+            return false;
+    return true;
+}
+
+/* Weights of channels that were shuffled are the same in each half of phi, of both residuals; those of channels in their own order are not. */
+START_TEST(shuffled_channels_weigh_the_same) {
+    snarm_train_options training = short_training(6);
+    training.shuffled = _i == 0 ? 0 : -1;
+    snarm_detector *detector;
+    ck_ok(try_fit(&detector, &training, PICTURES, NULL));
+    const sn_scorer_weights *w = detector->trained;
+    ck_assert(_i == 1 || are_level(w->navigator_weight, 2, w->channels / 2));
+    for (size_t b = 0; b < w->branches; b++) {
+        ck_assert(are_level(w->embed_weight[b], 4 * w->embedding, w->channels / 2) == (_i == 0));
+        ck_assert(!are_level(w->embed_weight[b], 1, 2 * w->channels * w->embedding));
+    }
+    snarm_detector_destroy(detector);
+}
+END_TEST
+
+/* A trained score on a larger input is that of a larger window, and the model keeps it. */
+START_TEST(larger_inputs_have_larger_windows) {
+    enum { SIDE = 256, WINDOW = 20 };
+    const snarm_train_options training = short_training(1);
+    size_t first = 0;
+    const snarm_image_source source = {PICTURES, give, NULL, &first};
+    snarm_fit_options options;
+    snarm_fit_options_init(&options);
+    options.width = options.height = SIDE;
+    options.bank_size = 200, options.threads = 2, options.train = &training;
+    options.map_contrast = -1; /* the score is that of the map without */
+    snarm_detector *detector;
+    ck_ok(snarm_detector_fit(&detector, network, &source, &options));
+    const char *path = scratch_file("window.snarm");
+    ck_ok(snarm_detector_save(detector, path));
+    snarm_detector_destroy(detector);
+    detector = load(path);
+    snarm_detector_info info = {.struct_size = sizeof info};
+    ck_ok(snarm_detector_get_info(detector, &info));
+    ck_assert(info.score_window == WINDOW && info.format_version == 4);
+    static float map[SIDE * SIDE];
+    detector->recipe.score_share = 1;
+    const snarm_result result = inspect(detector, pictures[PICTURES], map);
+    double largest = 0;
+    for (size_t y = 0; y + WINDOW <= SIDE; y += 2)
+        for (size_t x = 0; x + WINDOW <= SIDE; x += 2) {
+            double sum = 0;
+            for (size_t i = 0; i < WINDOW * WINDOW; i++)
+                sum += (double)map[(y + i / WINDOW) * SIDE + x + i % WINDOW];
+            largest = fmax(largest, sum / (WINDOW * WINDOW));
+        }
+    ck_assert_double_eq_tol((double)result.score, largest, 1e-6);
+    snarm_detector_destroy(detector);
+}
+END_TEST
+
 START_TEST(few_pictures) {
     static const size_t counts[] = {1, 2, 4, 8};
     const snarm_train_options training = short_training(8);
@@ -286,6 +347,8 @@ int main(void) {
     tcase_add_unchecked_fixture(tests, make_files, NULL);
     tcase_add_test(tests, trains_saves_loads);
     tcase_add_test(tests, three_stages);
+    tcase_add_loop_test(tests, shuffled_channels_weigh_the_same, 0, 2);
+    tcase_add_test(tests, larger_inputs_have_larger_windows);
     tcase_add_loop_test(tests, few_pictures, 0, 4);
     tcase_add_test(tests, repeats_itself);
     tcase_add_test(tests, cancelled_keeps_the_best);

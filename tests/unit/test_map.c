@@ -1,4 +1,5 @@
 /* Maps from logits and from patches, smoothing, scores; against loops in double and the published vectors. */
+#include "map/score.h"
 #include "core/memory.h"
 #include "io/safetensors.h"
 #include "kernel/simd.h"
@@ -147,7 +148,7 @@ START_TEST(scores) {
     static const int shapes[][2] = {{1, 1},   {16, 16}, {17, 16}, {18, 40},
                                     {37, 51}, {7, 30},  {30, 5},  {392, 20}};
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
-        const int w = shapes[s][0], h = shapes[s][1], ww = w < 16 ? w : 16, wh = h < 16 ? h : 16;
+        const int w = shapes[s][0], h = shapes[s][1], window = s % 2 == 0 ? 16 : _i, ww = w < window ? w : window, wh = h < window ? h : window;
         float *map = random_floats(&rng, (size_t)(w * h)), score;
         double best = -INFINITY;
         int best_x = 0, best_y = 0;
@@ -160,9 +161,13 @@ START_TEST(scores) {
                     best = sum / (ww * wh), best_x = x + ww / 2, best_y = y + wh / 2;
             }
         int32_t x, y;
-        ck_ok(snarm_map_score(map, w, h, &score, &x, &y));
+        double *scratch = malloc(sn_map_score_scratch(w) * sizeof *scratch);
+        ck_ok(sn_map_score(map, w, h, window, scratch, &score, &x, &y));
+        free(scratch);
         ck_assert_double_lt(fabs(score - best), 1e-7);
         ck_assert(x == best_x && y == best_y);
+        ck_ok(snarm_map_score(map, w, h, &score, &x, &y));
+        ck_assert(window != 16 || (fabs(score - best) < 1e-7 && x == best_x && y == best_y));
         ck_ok(snarm_map_score(map, w, h, &score, NULL, NULL));
         map[0] = INFINITY;
         ck_fails(snarm_map_score(map, w, h, &score, &x, &y), SNARM_ERROR_ARGUMENT, "finite");
@@ -179,6 +184,13 @@ START_TEST(scores) {
     ck_assert(score == 0.1f && x == 8 && y == 8);
     ck_fails(snarm_map_score(flat, 0, 40, &score, &x, &y), SNARM_ERROR_ARGUMENT, "0 x 40");
     ck_fails(snarm_map_score(NULL, 4, 40, &score, &x, &y), SNARM_ERROR_ARGUMENT, "map is NULL");
+}
+END_TEST
+
+/* Of as much of the part as 16 of 224 pixels show, even, never less. */
+START_TEST(windows) {
+    ck_assert(sn_score_window(64, 64) == 16 && sn_score_window(224, 224) == 16 && sn_score_window(225, 600) == 18);
+    ck_assert(sn_score_window(320, 320) == 24 && sn_score_window(392, 448) == 28 && sn_score_window(448, 392) == 28);
 }
 END_TEST
 
@@ -229,7 +241,9 @@ int main(void) {
     tcase_add_test(cases, from_patches_and_resize);
     tcase_add_loop_test(cases, smoothing, SN_SIMD_PLAIN, SN_SIMD_AVX512 + 1);
     tcase_add_test(cases, smoothing_of_large_maps);
-    tcase_add_test(cases, scores);
+    tcase_add_loop_test(cases, scores, 16, 17);
+    tcase_add_loop_test(cases, scores, 34, 35);
+    tcase_add_test(cases, windows);
     tcase_add_test(cases, wrong_sizes);
     tcase_add_test(cases, golden);
     suite_add_tcase(suite, cases);

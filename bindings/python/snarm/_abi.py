@@ -401,6 +401,7 @@ class snarm_detector_info(Structure):
         ("light_share", c_double),
         ("both_lights", c_int32),
         ("map_contrast", c_double),
+        ("score_window", c_int32),
     ]
 
 

@@ -61,6 +61,7 @@ class DetectorInfo:
     light_share: how near to it.
     both_lights: whether they go through the network as they are, too: the channels of these come first.
     map_contrast: how far the rest of a defective picture's map is put behind its strongest place; 0: not.
+    score_window: side of the window that scores are of, pixels of the map.
     """
 
     backbone: BackboneInfo
@@ -94,6 +95,7 @@ class DetectorInfo:
     light_share: float
     both_lights: bool
     map_contrast: float
+    score_window: int
 
 
 class Detector(Handle):
