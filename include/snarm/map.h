@@ -24,6 +24,17 @@ SNARM_API snarm_status snarm_map_from_patches(const float *patches, int32_t grid
 SNARM_API snarm_status snarm_map_smooth(float *map, int32_t width, int32_t height, double sigma,
                                         int32_t threads);
 
+/* Puts the rest of a map behind its largest value, in place: how far each value lies below it is multiplied by factor. The largest value,
+ * values of 0 and the order of all stay. Detectors do this to pictures above the threshold: map_contrast in snarm_fit_options tells why, and
+ * with which factor.
+ *   probabilities  1: values are probabilities, 0..1, as of snarm_map_from_logits, and the distance is that of their logits; 0: they are
+ *                  0 or more, as of snarm_map_from_patches, and it is that of their logarithms
+ *   factor   1..100; 1 does nothing
+ *   threads  as in snarm_map_smooth
+ * SNARM_ERROR_ARGUMENT, with the map as it was, if a value is out of range or not finite. */
+SNARM_API snarm_status snarm_map_contrast(float *map, int32_t width, int32_t height, int32_t probabilities, double factor,
+                                          int32_t threads);
+
 /* The image score: the largest mean of a 16 x 16 window, windows 2 pixels apart from the top left, the first
  * of equals; a side of the map shorter than 16 is the window's side. The paper's score is that of the
  * smoothed map.

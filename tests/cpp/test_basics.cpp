@@ -186,6 +186,8 @@ void maps() {
     CHECK_ERROR(SNARM_ERROR_ARGUMENT, "map has 256", snarm::map_score(map, 15, 16));
     CHECK_ERROR(SNARM_ERROR_ARGUMENT, "dst has 1536", snarm::map_resize(map, 16, 16, larger, 32, 47));
     CHECK_ERROR(SNARM_ERROR_ARGUMENT, "sigma", snarm::map_smooth(map, 16, 16, 65));
+    CHECK_ERROR(SNARM_ERROR_ARGUMENT, "map has 256", snarm::map_contrast(map, 16, 15, false, 2));
+    CHECK_ERROR(SNARM_ERROR_ARGUMENT, "factor is 0", snarm::map_contrast(map, 16, 16, false, 0));
 }
 
 } // namespace

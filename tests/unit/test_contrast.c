@@ -5,6 +5,7 @@
 #include "map/contrast.h"
 #include "networks.h"
 #include "pictures.h"
+#include "snarm/map.h"
 #include "support.h"
 
 #include <math.h>
@@ -65,6 +66,25 @@ START_TEST(extremes) {
     float none[3] = {0, 0, 0};
     sn_map_contrast(none, 3, true, 2);
     ck_assert(none[0] == 0 && none[1] == 0 && none[2] == 0);
+}
+END_TEST
+
+START_TEST(public_function) {
+    float map[6] = {0.1f, 0.9f, 0, 0.5f, 0.2f, 0.3f}, distances[6] = {1, 40, 0, 2, 3, 4}, kept[6];
+    ck_ok(snarm_map_contrast(map, 3, 2, 1, 2, 1));
+    ck_ok(snarm_map_contrast(distances, 2, 3, 0, 2, 1));
+    ck_assert_float_eq_tol(map[3], 1 / 10.0f, 1e-6f);
+    ck_assert_float_eq_tol(distances[3], 0.1f, 1e-6f);
+    ck_assert(map[1] == 0.9f && map[2] == 0 && distances[1] == 40);
+    memcpy(kept, distances, sizeof kept);
+    ck_fails(snarm_map_contrast(distances, 2, 3, 1, 2, 1), SNARM_ERROR_ARGUMENT, "at (1, 0) is 40, expected 0..1");
+    distances[5] = kept[5] = INFINITY;
+    ck_fails(snarm_map_contrast(distances, 2, 3, 0, 2, 1), SNARM_ERROR_ARGUMENT, "at (1, 2) is inf");
+    ck_fails(snarm_map_contrast(distances, 2, 3, 2, 2, 1), SNARM_ERROR_ARGUMENT, "probabilities is 2");
+    ck_fails(snarm_map_contrast(distances, 2, 3, 0, 0.5, 1), SNARM_ERROR_ARGUMENT, "factor is 0.5, expected 1..100");
+    ck_fails(snarm_map_contrast(distances, 0, 3, 0, 2, 1), SNARM_ERROR_ARGUMENT, "0 x 3");
+    ck_fails(snarm_map_contrast(NULL, 2, 3, 0, 2, 1), SNARM_ERROR_ARGUMENT, "map is NULL");
+    ck_assert_int_eq(memcmp(distances, kept, sizeof kept), 0);
 }
 END_TEST
 
@@ -181,6 +201,7 @@ int main(void) {
     tcase_add_unchecked_fixture(cases, make_files, NULL);
     tcase_add_test(cases, values);
     tcase_add_test(cases, extremes);
+    tcase_add_test(cases, public_function);
     tcase_add_test(cases, factors);
     tcase_add_loop_test(cases, detectors, 0, 3);
     tcase_add_test(cases, choices);

@@ -34,6 +34,7 @@ static sn_train_plan toy_plan(int64_t steps) {
                            .shrinkage = 1,
                            .reference_ratio = 0.75,
                            .smoothing = 2,
+                           .score_window = 16,
                            .mirror_x = true,
                            .mirror_y = true,
                            .seed = 1,

@@ -907,6 +907,13 @@ inline void map_smooth(span<float> map, std::int32_t width, std::int32_t height,
     check(snarm_map_smooth(map.data(), width, height, sigma, threads));
 }
 
+inline void map_contrast(span<float> map, std::int32_t width, std::int32_t height, bool probabilities, double factor,
+                         std::int32_t threads = 0) {
+    static const char function[] = "snarm::map_contrast";
+    detail::expect_size(function, "map", map.size(), detail::product(function, {height, width}));
+    check(snarm_map_contrast(map.data(), width, height, probabilities ? 1 : 0, factor, threads));
+}
+
 struct map_peak {
     float score;
     std::int32_t x, y; /* the centre of its window, pixels of the map */

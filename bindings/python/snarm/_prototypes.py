@@ -71,6 +71,7 @@ FUNCTIONS: dict[str, tuple[Any, Any]] = {
     "snarm_map_from_logits": (c_int, [float_p, c_int32, c_int32, c_int32, c_int32, c_int32, c_int32, float_p]),
     "snarm_map_from_patches": (c_int, [float_p, c_int32, c_int32, c_int32, c_int32, c_int32, float_p]),
     "snarm_map_smooth": (c_int, [float_p, c_int32, c_int32, c_double, c_int32]),
+    "snarm_map_contrast": (c_int, [float_p, c_int32, c_int32, c_int32, c_double, c_int32]),
     "snarm_map_score": (c_int, [float_p, c_int32, c_int32, float_p, int32_p, int32_p]),
     "snarm_map_resize": (c_int, [float_p, c_int32, c_int32, float_p, c_int32, c_int32]),
     # train.h

@@ -70,6 +70,23 @@ def smooth(map: FloatArray, sigma: float = 4.0, *, threads: int = 0) -> None:
     check(lib.snarm_map_smooth(pointer(map), width, height, number(sigma, "sigma"), integer(threads, "threads")))
 
 
+def contrast(map: FloatArray, factor: float, *, probabilities: bool = True, threads: int = 0) -> None:
+    """Puts the rest of a map behind its largest value, in place: how far each value lies below it is multiplied by factor, 1..100.
+
+    Detectors do this to pictures above the threshold, with the factor 1 + map_contrast (1 - 1 / x), where
+    x = (score - score_low) / (threshold - score_low).
+    map: (height, width) float32, 0..1 with probabilities, else 0 or more.
+    probabilities: that distance is one of logits, else of logarithms.
+    """
+    array(map, "map", np.float32, ("height", "width"), writable=True)
+    height, width = map.shape
+    check(
+        lib.snarm_map_contrast(
+            pointer(map), width, height, int(probabilities), number(factor, "factor"), integer(threads, "threads")
+        )
+    )
+
+
 def score(map: FloatArray) -> MapScore:
     """The image score: the largest mean of a 16 x 16 window, windows 2 pixels apart.
 

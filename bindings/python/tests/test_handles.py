@@ -42,7 +42,14 @@ def test_the_parts_of_a_detector_with_a_scorer_give_its_map(trained, bad_part):
     trained.scorer.add_prior(distances.mean(axis=1), logits)
     values = snarm.maps.from_logits(logits, grid.grid_width, grid.grid_height, how.width, how.height)
     snarm.maps.smooth(values, info.smoothing)
-    assert np.abs(values - trained.inspect(bad_part).map).max() < 1e-5
+    result = trained.inspect(bad_part)
+    assert info.map_contrast == 0.2 and result.anomalous
+    excess = (result.score - info.score_low) / (info.threshold - info.score_low)
+    snarm.maps.contrast(values, 1 + info.map_contrast * (1 - 1 / excess))
+    assert np.abs(values - result.map).max() < 1e-5
+    for changed, message in ((values - 1, "expected 0..1"), (values, "factor is 0.5, expected 1..100")):
+        with pytest.raises(snarm.ArgumentError, match=message):
+            snarm.maps.contrast(changed, 0.5 if changed is values else 2)
 
 
 def test_parts_made_by_hand_are_those_of_the_detector(trained, detector, weights, bad_part, work):
