@@ -40,10 +40,12 @@ int protocol_apply(fit_settings *s, const char *caller) {
         snprintf(given, sizeof given, "%g", s->smoothing);
         return contradicts(caller, "smoothing", given, PROTOCOL_SMOOTHING);
     }
+    if (s->contrast != 0)
+        return fail(EXIT_USAGE, "%s: --map-contrast is '%g', but --protocol paper has none", caller, s->contrast);
     if (s->tile[0] != 0)
         return fail(EXIT_USAGE, "%s: --tile is '%d,%d', but --protocol paper has no tiles", caller, (int)s->tile[0], (int)s->tile[1]);
     s->smoothing = PROTOCOL_SMOOTHING;
-    s->smoothing_given = true;
+    s->smoothing_given = s->contrast_given = true;
     return CONTINUE;
 }
 
@@ -85,6 +87,7 @@ int protocol_check_model(const snarm_detector *detector, const char *path) {
     compare_number(list, &count, "a bank of", (double)info.bank_count, patches < PROTOCOL_BANK ? patches : PROTOCOL_BANK);
     compare_number(list, &count, "neighbours", info.neighbours, PROTOCOL_NEIGHBOURS);
     compare_number(list, &count, "smoothing", info.smoothing, PROTOCOL_SMOOTHING);
+    compare_number(list, &count, "map contrast", info.map_contrast, 0);
     if (fclose(list) != 0)
         must_have(NULL);
     int code = CONTINUE;

@@ -160,6 +160,7 @@ class Usage(CommandCase):
         self.assert_fails(2, ["--tile-overlap is '8'", "--tile is missing"], *base, "--tile-overlap", "8")
         self.assert_fails(2, ["--both-lights", "--even-light is missing"], *base, "--both-lights")
         self.assert_fails(2, ["--map-contrast", "'1.5'", "0 to 1"], *base, "--map-contrast", "1.5")
+        self.assert_fails(2, ["--map-contrast is '0.2'", "paper has none"], *base, "--protocol", "paper", "--map-contrast", "0.2")
         self.assert_fails(2, ["tile is 64x64", "40x40"], *base, "--steps", "0", "--tile", "64", "--size", "40")
         # Only the network knows that 65 is no multiple of 8.
         self.assert_fails(2, ["65"], *base, "--size", "65")
