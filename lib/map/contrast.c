@@ -39,10 +39,12 @@ static void spread(void *context, size_t begin, size_t end, int thread) {
 }
 
 void sn_map_contrast(float *map, size_t count, bool probabilities, double factor) {
+    if (!(factor > 1))
+        return;
     float largest = 0;
     for (size_t i = 0; i < count; i++)
         largest = map[i] > largest ? map[i] : largest;
-    if (!(factor > 1) || !(largest > 0))
+    if (!(largest > 0))
         return;
     contrast_work work = {map, probabilities, largest, probabilities ? logit(largest) : logf(largest), (float)factor};
     sn_parallel(count, PIXELS, spread, &work);

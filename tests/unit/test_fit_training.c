@@ -38,17 +38,26 @@ static snarm_train_options short_training(int64_t steps) {
     return training;
 }
 
-static snarm_status try_fit(snarm_detector **detector, const snarm_train_options *training, size_t count,
-                            const snarm_image_source *textures) {
-    size_t first = 0;
-    const snarm_image_source source = {count, give, NULL, &first};
+static snarm_fit_options small_fit(const snarm_train_options *training) {
     snarm_fit_options options;
     snarm_fit_options_init(&options);
     options.width = options.height = PICTURE_SIDE;
     options.bank_size = 200, options.threads = 2;
     options.train = training;
+    return options;
+}
+
+static snarm_status fit_first(snarm_detector **detector, size_t count, const snarm_fit_options *options) {
+    size_t first = 0;
+    const snarm_image_source source = {count, give, NULL, &first};
+    return snarm_detector_fit(detector, network, &source, options);
+}
+
+static snarm_status try_fit(snarm_detector **detector, const snarm_train_options *training, size_t count,
+                            const snarm_image_source *textures) {
+    snarm_fit_options options = small_fit(training);
     options.textures = textures;
-    return snarm_detector_fit(detector, network, &source, &options);
+    return fit_first(detector, count, &options);
 }
 
 static snarm_result inspect(const snarm_detector *detector, const uint8_t *rgb, float *map) {
@@ -132,16 +141,11 @@ static void halved_distances(const snarm_detector *detector, const snarm_detecto
 /* Of three stages the first counts half in the distances that the image score is made of. */
 START_TEST(three_stages) {
     const snarm_train_options training = short_training(8);
-    size_t first = 0;
-    const snarm_image_source source = {PICTURES, give, NULL, &first};
-    snarm_fit_options options;
-    snarm_fit_options_init(&options);
-    options.width = options.height = PICTURE_SIDE;
-    options.bank_size = 200, options.threads = 2, options.train = &training;
+    snarm_fit_options options = small_fit(&training);
     options.layer_count = 3, options.layers[0] = 1, options.layers[1] = 2, options.layers[2] = 3;
     options.map_contrast = -1; /* the score is that of the map without */
     snarm_detector *detector, *loaded;
-    ck_ok(snarm_detector_fit(&detector, network, &source, &options));
+    ck_ok(fit_first(&detector, PICTURES, &options));
     snarm_detector_info info = {.struct_size = sizeof info};
     ck_ok(snarm_detector_get_info(detector, &info));
     ck_assert(info.score_first_stage == 0.5 && info.backbone->stage_count == 3);
@@ -166,7 +170,6 @@ START_TEST(three_stages) {
 }
 END_TEST
 
-/* Few-shot fits take the same way, down to one picture, of which nothing can be left out. */
 /* Values that are all alike in each of so many parts. */
 static bool are_level(const float *values, size_t parts, size_t count) {
     for (size_t i = 0; i < parts * count; i++)
@@ -195,15 +198,11 @@ END_TEST
 START_TEST(larger_inputs_have_larger_windows) {
     enum { SIDE = 256, WINDOW = 20 };
     const snarm_train_options training = short_training(1);
-    size_t first = 0;
-    const snarm_image_source source = {PICTURES, give, NULL, &first};
-    snarm_fit_options options;
-    snarm_fit_options_init(&options);
+    snarm_fit_options options = small_fit(&training);
     options.width = options.height = SIDE;
-    options.bank_size = 200, options.threads = 2, options.train = &training;
     options.map_contrast = -1; /* the score is that of the map without */
     snarm_detector *detector;
-    ck_ok(snarm_detector_fit(&detector, network, &source, &options));
+    ck_ok(fit_first(&detector, PICTURES, &options));
     const char *path = scratch_file("window.snarm");
     ck_ok(snarm_detector_save(detector, path));
     snarm_detector_destroy(detector);
@@ -227,6 +226,7 @@ START_TEST(larger_inputs_have_larger_windows) {
 }
 END_TEST
 
+/* Few-shot fits take the same way, down to one picture, of which nothing can be left out. */
 START_TEST(few_pictures) {
     static const size_t counts[] = {1, 2, 4, 8};
     const snarm_train_options training = short_training(8);

@@ -1,8 +1,8 @@
 /* Maps from logits and from patches, smoothing, scores; against loops in double and the published vectors. */
-#include "map/score.h"
 #include "core/memory.h"
 #include "io/safetensors.h"
 #include "kernel/simd.h"
+#include "map/score.h"
 #include "reference.h"
 #include "reference_scan.h"
 #include "snarm/map.h"
