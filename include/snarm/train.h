@@ -54,9 +54,9 @@ typedef struct snarm_train_options {
     double dropout;           /* rate; default 0.1; -1: none; below 1 */
     double shuffled;          /* share of samples of which the channels of the residuals are put in another order at each step, so that
                                  the scorer learns how much differs where, not the look of these very defects: with synthetic defects
-                                 that decides how well it does on real ones. Default 1: all, and the weights of channels that took each
-                                 other's place are made alike, as how they differ is chance; -1: none, for samples of real defects of
-                                 all kinds that will be met; at most 1 */
+                                 that decides how well it does on real ones. Default 1: all; what then holds for two samples is how large
+                                 residuals are, so the scorer is shown the means over channels that could take each other's place, and
+                                 gives these one weight; -1: none, for samples of real defects of all kinds that will be met; at most 1 */
     uint64_t seed;            /* of the weights, the order and the synthetic defects; default 0, itself a seed */
     int32_t threads;          /* of snarm_train_scorer; default 0: snarm_default_threads(); 1..64; a fit uses its own */
     const char *checkpoint;   /* a file written now and then, and gone on from where it exists: then it must belong to the same run,

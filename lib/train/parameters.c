@@ -1,5 +1,6 @@
 #include "train/parameters.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +18,13 @@ static size_t group_of(const sn_weight *weight) {
     return 1 + (strncmp(weight->name, "head_list.", strlen("head_list.")) == 0 ? index / SN_SCANS : index);
 }
 
-void sn_parameter_ranges(const sn_scorer_weights *weights, sn_range *ranges) {
+static bool sees_residuals(const sn_weight *weight) {
+    return weight->dims > 1 && (strncmp(weight->name, "simple_predictor.", strlen("simple_predictor.")) == 0 ||
+                                strncmp(weight->name, "conv_list.", strlen("conv_list.")) == 0);
+}
+
+void sn_parameter_ranges(const sn_scorer_weights *weights, bool means, sn_range *ranges) {
+    const float together = (float)(1 / sqrt((double)weights->channels / 2));
     for (size_t i = 0; i < weights->count; i++) {
         const sn_weight *weight = &weights->table[i];
         const bool statistic =
@@ -29,6 +36,7 @@ void sn_parameter_ranges(const sn_scorer_weights *weights, sn_range *ranges) {
                                .group = group_of(weight),
                                .kind = statistic ? SN_RANGE_STATISTIC
                                        : decayed ? SN_RANGE_DECAYED
-                                                 : SN_RANGE_UNDECAYED};
+                                                 : SN_RANGE_UNDECAYED,
+                               .rate = means && sees_residuals(weight) ? together : 1};
     }
 }

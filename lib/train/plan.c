@@ -124,9 +124,10 @@ void sn_train_identify(const sn_train_plan *plan, const sn_samples *samples, con
     /* Scale and prior are measured on all samples with the bank: other data give other numbers. */
     snprintf(text, size,
              "%zux%zu of %zu, bank %zu, k %zu, samples %zu, scale %.17g, prior %.17g at %.17g; steps %lld of %zu, rate %g, "
-             "decay %g, dropout %g, shuffled %g, D %zu, depth %zu, ratio %g, seed %llu",
+             "decay %g, dropout %g, shuffled %g%s, D %zu, depth %zu, ratio %g, seed %llu",
              shape->grid_width, shape->grid_height, shape->channels, vectors, shape->neighbours,
              sn_samples_count(samples), plan->calibration.residual_scale, plan->calibration.prior.slope,
              plan->calibration.prior.centre, (long long)plan->steps, plan->batch, plan->rate, plan->decay, plan->dropout, plan->shuffled,
+             plan->shuffled == 1 ? " (means)" : "",
              plan->embedding, plan->depth, plan->reference_ratio, (unsigned long long)plan->seed);
 }

@@ -3,6 +3,7 @@
 #include "core/memory.h"
 #include "core/threads.h"
 #include "residual/engine.h"
+#include "scorer/quarter_means.h"
 #include "train/focal_loss.h"
 #include "train/labels.h"
 #include "train/shuffle.h"
@@ -18,7 +19,8 @@ struct sn_step {
     sn_map_loss *loss;
 
     /* Of a batch. */
-    float *hybrid;                           /* (B, N, 2C) */
+    float *hybrid;                           /* (B, N, 2C); with means (N, 2C) of one sample */
+    float *means;                            /* (B, N, 4), or NULL */
     int32_t *order;                          /* (B, 4, hard) */
     uint8_t *masks, *labels;                 /* (B, pixels), (B, N) */
     float *logits, *diff_logits;             /* (B, 4, N) */
@@ -40,7 +42,7 @@ static snarm_status make_parts(sn_step *s, const sn_scorer_weights *sizes) {
     residual.threads = sn_threads_current();
     SN_TRY(snarm_residual_create(&s->engine, sizes->navigator_weight, sizes->navigator_bias[0], &residual));
     s->hard = s->patches - s->engine->references;
-    const sn_scorer_training_shape training = {s->options.batch, shape->grid_width, shape->grid_height, s->hard};
+    const sn_scorer_training_shape training = {s->options.batch, shape->grid_width, shape->grid_height, s->hard, s->options.means};
     SN_TRY(sn_scorer_training_create(&s->training, sizes, &training));
     return sn_map_loss_create(&s->loss, (int32_t)s->options.batch, SN_SCANS, (int32_t)shape->grid_width,
                               (int32_t)shape->grid_height, (int32_t)shape->mask_width, (int32_t)shape->mask_height,
@@ -50,7 +52,9 @@ static snarm_status make_parts(sn_step *s, const sn_scorer_weights *sizes) {
 static snarm_status make_room(sn_step *s) {
     const size_t batch = s->options.batch, rows = batch * s->patches;
     const size_t neighbours = sn_samples_get_shape(s->samples)->neighbours;
-    SN_TRY(sn_alloc(&s->hybrid, rows, 2 * s->channels * sizeof(float), "batch"));
+    SN_TRY(sn_alloc(&s->hybrid, s->options.means ? s->patches : rows, 2 * s->channels * sizeof(float), "batch"));
+    if (s->options.means)
+        SN_TRY(sn_alloc(&s->means, rows, SN_QUARTERS * sizeof(float), "batch"));
     SN_TRY(sn_alloc(&s->order, batch * SN_SCANS * s->hard, sizeof *s->order, "batch"));
     SN_TRY(sn_alloc(&s->masks, batch, s->pixels, "batch"));
     SN_TRY(sn_alloc(&s->labels, rows, 1, "batch"));
@@ -99,17 +103,29 @@ void sn_step_destroy(sn_step *s) {
     sn_map_loss_destroy(s->loss);
     void *const blocks[] = {s->hybrid,     s->order,          s->masks,    s->labels, s->logits,    s->diff_logits,
                             s->navigator,  s->diff_navigator, s->features, s->inter,  s->distances, s->nearest,
-                            s->reference,  s->gain};
+                            s->reference,  s->gain,           s->means};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         sn_free(blocks[i]);
     sn_free(s);
+}
+
+static void shuffle(const sn_step *s, uint32_t key, size_t b, float *hybrid) {
+    sn_rng rng;
+    sn_rng_seed(&rng, key, b);
+    if (sn_rng_uniform(&rng) < s->options.shuffled)
+        sn_shuffle_channels(hybrid, s->patches, s->channels, &rng);
+}
+
+/* What the network sees of the batch. */
+static const float *seen(const sn_step *s) {
+    return s->means != NULL ? s->means : s->hybrid;
 }
 
 /* Sample b of the batch: its residuals with the navigator as it is now, its order, masks and prior. */
 static snarm_status take_sample(sn_step *s, const sn_scorer_weights *weights, const sn_draw *draw, size_t b) {
     const sn_samples_shape *shape = sn_samples_get_shape(s->samples);
     uint8_t *mask = s->masks + b * s->pixels;
-    float *hybrid = s->hybrid + b * s->patches * 2 * s->channels, *distances = s->distances + b * s->patches;
+    float *hybrid = s->hybrid + (s->means != NULL ? 0 : b) * s->patches * 2 * s->channels, *distances = s->distances + b * s->patches;
     const sn_prior *prior = &s->options.prior;
     sn_samples_get(s->samples, draw->samples[b], draw->mirrors[b], s->features, s->nearest, distances, mask);
     sn_residual_inter_of(s->engine, s->vectors, s->nearest, s->features, s->inter);
@@ -117,10 +133,10 @@ static snarm_status take_sample(sn_step *s, const sn_scorer_weights *weights, co
                                    hybrid, s->reference, NULL));
     if (prior->stages.count > 0)
         sn_residual_sizes(&prior->stages, hybrid, 2 * s->channels, s->patches, s->channels, distances);
-    sn_rng rng;
-    sn_rng_seed(&rng, draw->key, b);
-    if (sn_rng_uniform(&rng) < s->options.shuffled)
-        sn_shuffle_channels(hybrid, s->patches, s->channels, &rng);
+    if (s->means != NULL)
+        sn_quarter_means(hybrid, s->patches, s->channels, s->means + b * s->patches * SN_QUARTERS);
+    else
+        shuffle(s, draw->key, b, hybrid);
     sn_scan_orders(s->reference, shape->grid_width, shape->grid_height, s->hard, s->order + b * SN_SCANS * s->hard);
     sn_label_patches(shape, mask, s->labels + b * s->patches);
     return SNARM_OK;
@@ -129,7 +145,7 @@ static snarm_status take_sample(sn_step *s, const sn_scorer_weights *weights, co
 /* The batch's residuals through one branch and back. Dropout leaves out other values in each. */
 static snarm_status run_branch(sn_step *s, sn_scorer_weights *weights, size_t branch, uint32_t key, float *gradients,
                                sn_map_loss_result *loss) {
-    const sn_scorer_batch batch = {branch, s->hybrid, s->order, s->options.dropout, key + (uint32_t)branch};
+    const sn_scorer_batch batch = {branch, seen(s), s->order, s->options.dropout, key + (uint32_t)branch};
     SN_TRY(sn_scorer_training_forward(s->training, weights, &batch, s->logits));
     for (size_t b = 0; b < s->options.batch; b++)
         sn_prior_add(&s->options.prior, s->distances + b * s->patches, s->gain, s->patches, SN_SCANS,
@@ -150,10 +166,10 @@ snarm_status sn_step_run(sn_step *s, sn_scorer_weights *weights, const sn_draw *
         mean.focal += map.focal / (double)draw->branch_count;
         mean.dice += map.dice / (double)draw->branch_count;
     }
-    sn_navigator_training_forward(s->training, weights, s->hybrid, s->navigator);
+    sn_navigator_training_forward(s->training, weights, seen(s), s->navigator);
     const double navigator = sn_focal_loss(s->navigator, s->labels, s->options.batch * s->patches, s->options.navigator_alpha,
                                            s->options.navigator_gamma, s->options.navigator_weight, s->diff_navigator);
-    sn_navigator_training_backward(s->training, weights, s->hybrid, s->diff_navigator, gradients);
+    sn_navigator_training_backward(s->training, weights, seen(s), s->diff_navigator, gradients);
     *loss = (sn_step_loss){mean.total + s->options.navigator_weight * navigator, mean.focal, mean.dice, navigator};
     return SNARM_OK;
 }

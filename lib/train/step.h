@@ -16,6 +16,7 @@ typedef struct sn_step_options {
     double navigator_weight, navigator_alpha, navigator_gamma; /* of the focal loss on the navigator */
     double dropout;
     double shuffled; /* share of samples whose channels are shuffled, 0..1 */
+    bool means;      /* instead, the network sees the means of the residuals' quarters (scorer/quarter_means.h) */
 } sn_step_options;
 
 typedef struct sn_step sn_step;

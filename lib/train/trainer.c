@@ -35,6 +35,12 @@ typedef struct trainer {
     snarm_train_report *report;
 } trainer;
 
+/* Residuals of which all channels have changed places in every sample tell of single channels nothing that holds for two samples; what is
+ * left of them is how large they are. */
+static bool sees_means(const sn_train_plan *plan) {
+    return plan->shuffled == 1;
+}
+
 static snarm_status make_network(trainer *t, const snarm_bank *bank) {
     const sn_train_plan *plan = t->plan;
     const sn_samples_shape *shape = sn_samples_get_shape(t->samples);
@@ -53,6 +59,8 @@ static snarm_status make_network(trainer *t, const snarm_bank *bank) {
     SN_TRY(sn_scorer_weights_create(&t->weights, &sizes));
     SN_TRY(sn_scorer_weights_create(&t->averaged, &sizes));
     sn_initialise(t->weights, &t->random);
+    if (sees_means(plan))
+        sn_make_quarters_alike(t->weights);
     const sn_step_options step = {
         .batch = plan->batch,
         .reference_ratio = plan->reference_ratio,
@@ -63,7 +71,8 @@ static snarm_status make_network(trainer *t, const snarm_bank *bank) {
         .navigator_alpha = plan->focal_alpha,
         .navigator_gamma = plan->focal_gamma,
         .dropout = plan->dropout,
-        .shuffled = plan->shuffled};
+        .shuffled = plan->shuffled,
+        .means = sees_means(plan)};
     return sn_step_create(&t->step, t->weights, t->samples, bank, &step);
 }
 
@@ -76,7 +85,7 @@ static snarm_status make_optimiser(trainer *t) {
                                           .average = t->plan->average};
     sn_range *ranges;
     SN_TRY(sn_alloc(&ranges, t->weights->count, sizeof *ranges, "parameters"));
-    sn_parameter_ranges(t->weights, ranges);
+    sn_parameter_ranges(t->weights, sees_means(t->plan), ranges);
     snarm_status status = sn_optimiser_create(&t->optimiser, t->weights->values, t->weights->values_count, ranges,
                                               t->weights->count, sn_parameter_groups(t->weights), &options);
     sn_free(ranges);
@@ -164,26 +173,6 @@ static void shrink(const sn_scorer_weights *weights, double factor) {
     }
 }
 
-static void level_out(const sn_scorer_weights *weights, const float *parameter, size_t count) {
-    float *values = weights->values + sn_weight_offset(weights, parameter);
-    double sum = 0;
-    for (size_t i = 0; i < count; i++)
-        sum += (double)values[i];
-    for (size_t i = 0; i < count; i++)
-        values[i] = (float)(sum / (double)count);
-}
-
-/* Channels that were in another order in every sample can have told nothing of each other: how the weights of single ones differ is chance,
- * which would be the same for all pictures. Each gets the mean over those that may have stood in its place. */
-static void level_out_channels(const sn_scorer_weights *weights) {
-    const size_t pairs = weights->channels / 2; /* as sn_shuffle_channels has them */
-    for (size_t q = 0; q < 2; q++)
-        level_out(weights, weights->navigator_weight + q * pairs, pairs);
-    for (size_t b = 0; b < weights->branches; b++)
-        for (size_t q = 0; q < 4 * weights->embedding; q++)
-            level_out(weights, weights->embed_weight[b] + q * pairs, pairs);
-}
-
 /* Looks at the averaged weights, shrunk as they would be used, and keeps them if none were better. */
 static snarm_status look(trainer *t, int64_t step) {
     sn_validation_result result;
@@ -191,8 +180,6 @@ static snarm_status look(trainer *t, int64_t step) {
     memcpy(t->averaged->values, t->optimiser->averages, bytes);
     if (t->plan->calibration.prior.slope > 0)
         shrink(t->averaged, t->plan->shrinkage);
-    if (t->plan->shuffled == 1)
-        level_out_channels(t->averaged);
     SN_TRY(sn_validation_run(t->validation, t->averaged, &result));
     t->report->pixel_ap = result.pixel_ap;
     if (step == 0 || result.pixel_ap > t->report->best_pixel_ap) {

@@ -101,7 +101,7 @@ static void make_network(bench *b, size_t embedding) {
     sn_initialise(b->weights, &b->rng);
     b->gradients = calloc(b->weights->values_count, sizeof *b->gradients);
     sn_range *ranges = malloc(b->weights->count * sizeof *ranges);
-    sn_parameter_ranges(b->weights, ranges);
+    sn_parameter_ranges(b->weights, false, ranges);
     const sn_optimiser_options adam = {0.9, 0.999, 1e-8, 0.05, 1, 0.99};
     check(sn_optimiser_create(&b->optimiser, b->weights->values, b->weights->values_count, ranges,
                               b->weights->count, sn_parameter_groups(b->weights), &adam));
@@ -127,7 +127,7 @@ static void make_whole(bench *b) {
 
 static void make_given(bench *b) {
     const size_t patches = b->grid * b->grid, rows = BATCH * patches, side = 8 * b->grid;
-    const sn_scorer_training_shape shape = {BATCH, b->grid, b->grid, b->hard};
+    const sn_scorer_training_shape shape = {BATCH, b->grid, b->grid, b->hard, false};
     check(sn_scorer_training_create(&b->training, b->weights, &shape));
     check(sn_map_loss_create(&b->loss, BATCH, SN_SCANS, (int32_t)b->grid, (int32_t)b->grid, (int32_t)side,
                              (int32_t)side, &map_loss));

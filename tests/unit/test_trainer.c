@@ -95,7 +95,8 @@ static int look_on(void *user, const snarm_train_report *report) {
     return w->cancel_at > 0 && report->step >= w->cancel_at;
 }
 
-/* A step of several branches is a step of each, on the same samples: gradients, running statistics and losses. */
+/* A step of several branches is a step of each, on the same samples: gradients, running statistics and losses. Of shuffled channels, and
+ * of their means. */
 START_TEST(branches_together) {
     const sn_scorer_weights sizes = toy_sizes();
     const sn_step_options options = {.batch = 3,
@@ -107,7 +108,8 @@ START_TEST(branches_together) {
                                      .navigator_alpha = 0.5,
                                      .navigator_gamma = 2,
                                      .dropout = 0.1,
-                                     .shuffled = 1};
+                                     .shuffled = 1,
+                                     .means = _i == 1};
     const size_t picked[3] = {1, 4, 9};
     const int mirrors[3] = {0, SN_MIRROR_X, SN_MIRROR_Y};
     const int former = sn_threads_enter(1);
@@ -347,7 +349,7 @@ int main(void) {
     TCase *cases = tcase_create("trainer");
     tcase_set_timeout(cases, 240);
     tcase_add_unchecked_fixture(cases, toy_set_up, toy_tear_down);
-    tcase_add_test(cases, branches_together);
+    tcase_add_loop_test(cases, branches_together, 0, 2);
     tcase_add_test(cases, learns);
     tcase_add_test(cases, shrunk);
     tcase_add_test(cases, seeds);

@@ -67,8 +67,8 @@ class TrainOptions:
     depth: Mamba blocks of a branch; default 2; 1..8.
     reference_ratio: rho; default 0.75.
     learning_rate: its peak; default 0.001. weight_decay: default 0.05; -1: none. dropout: rate; default 0.1; -1: none.
-    shuffled: share of samples whose residual channels are put in another order at each step; default 1; -1: none, for samples of
-        real defects of all kinds that will be met.
+    shuffled: share of samples whose residual channels are put in another order at each step; default 1: all, and the scorer sees
+        their means; -1: none, for samples of real defects of all kinds that will be met.
     seed: of the weights, the order and the synthetic defects.
     threads: of ``train_scorer``; a fit uses its own.
     checkpoint: a file written now and then, and gone on from where it exists.
