@@ -6,6 +6,7 @@
 #include "kernel/simd.h"
 #include "residual/navigator.h"
 #include "residual/phi.h"
+#include "residual/ranks.h"
 
 #include <math.h>
 #include <string.h>
@@ -157,7 +158,7 @@ static void intra_rows(void *context, size_t begin, size_t end, int thread) {
 }
 
 static snarm_status run(const snarm_residual *engine, residual_state *state, const float *weight, float bias,
-                        const float *features, const float *inter, float *hybrid) {
+                        const float *features, const uint16_t *ranks, const float *inter, float *hybrid) {
     static const char function[] = "snarm_residual_hybrid";
     const size_t patches = engine->patches, channels = engine->channels;
     SN_TRY(sn_check_finite(features, patches, channels, function, "features"));
@@ -167,8 +168,10 @@ static snarm_status run(const snarm_residual *engine, residual_state *state, con
                 state->navigator, state->waypoint);
     SN_TRY(sn_check_finite(state->waypoint, patches, 1, function, "waypoint of the scaled inter-residual"));
     sn_choose_reference(state->waypoint, patches, engine->references, state->reference);
-    SN_TRY(
-        sn_intra_run(engine->intra, state->intra, state->stream, features, state->reference, state->nearest));
+    if (ranks != NULL)
+        sn_ranks_look_up(ranks, features, patches, channels, state->reference, state->nearest);
+    else
+        SN_TRY(sn_intra_run(engine->intra, state->intra, state->stream, features, state->reference, state->nearest));
     intra_work work = {engine, features, state->nearest, hybrid};
     sn_parallel(patches, 16, intra_rows, &work);
     return sn_check_finite(hybrid, patches, 2 * channels, function, "hybrid");
@@ -183,16 +186,16 @@ snarm_status snarm_residual_hybrid(const snarm_residual *engine, const float *fe
                         : inter == NULL    ? "inter"
                         : hybrid == NULL   ? "hybrid"
                                            : "reference");
-    return sn_residual_hybrid_with(engine, engine->weight, engine->bias, features, inter, hybrid, reference, navigator);
+    return sn_residual_hybrid_with(engine, engine->weight, engine->bias, features, NULL, inter, hybrid, reference, navigator);
 }
 
 snarm_status sn_residual_hybrid_with(const snarm_residual *engine, const float *weight, float bias, const float *features,
-                                     const float *inter, float *hybrid, uint8_t *reference, float *navigator) {
+                                     const uint16_t *ranks, const float *inter, float *hybrid, uint8_t *reference, float *navigator) {
     void *taken;
     SN_TRY(sn_pool_take(engine->pool, &taken));
     residual_state *state = taken;
     int former = sn_threads_enter(engine->threads);
-    snarm_status status = run(engine, state, weight, bias, features, inter, hybrid);
+    snarm_status status = run(engine, state, weight, bias, features, ranks, inter, hybrid);
     sn_threads_leave(former);
     if (status == SNARM_OK) {
         memcpy(reference, state->reference, engine->patches);

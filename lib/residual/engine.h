@@ -27,9 +27,10 @@ typedef struct residual_state {
     int32_t *nearest;            /* (patches, neighbours) */
 } residual_state;
 
-/* snarm_residual_hybrid with another navigator: weight (C) floats, in training new at every step. */
+/* snarm_residual_hybrid with another navigator: weight (C) floats, in training new at every step. ranks: of features
+ * (residual/ranks.h), or NULL. */
 snarm_status sn_residual_hybrid_with(const snarm_residual *engine, const float *weight, float bias, const float *features,
-                                     const float *inter, float *hybrid, uint8_t *reference, float *navigator);
+                                     const uint16_t *ranks, const float *inter, float *hybrid, uint8_t *reference, float *navigator);
 
 /* The inter-residual from what a search found: nearest (N, k) of the bank's vectors. */
 void sn_residual_inter_of(const snarm_residual *engine, const float *vectors, const int32_t *nearest,

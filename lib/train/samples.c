@@ -3,6 +3,7 @@
 #include "core/memory.h"
 #include "core/threads.h"
 #include "io/half.h"
+#include "residual/ranks.h"
 
 #include <string.h>
 
@@ -22,7 +23,8 @@ struct sn_samples {
 
 size_t sn_samples_bytes(const sn_samples_shape *s) {
     const size_t patches = s->grid_width * s->grid_height;
-    return sizeof(sample) + patches * (s->channels * sizeof(uint16_t) + s->neighbours * sizeof(int32_t) + sizeof(float)) +
+    return sizeof(sample) +
+           patches * ((s->channels + SN_RANKS) * sizeof(uint16_t) + s->neighbours * sizeof(int32_t) + sizeof(float)) +
            s->mask_width * s->mask_height;
 }
 

@@ -3,6 +3,7 @@
 #include "core/memory.h"
 #include "core/threads.h"
 #include "residual/engine.h"
+#include "residual/ranks.h"
 #include "scorer/quarter_means.h"
 #include "train/focal_loss.h"
 #include "train/labels.h"
@@ -15,6 +16,8 @@ struct sn_step {
     size_t patches, channels, pixels, hard;
     float *gain; /* (N) of distances; NULL: 1 */
     snarm_residual *engine;
+    sn_ranking *ranking; /* NULL: too many patches for it */
+    uint16_t **ranks;    /* (samples): (N, SN_RANKS) of each, NULL before its first step */
     sn_scorer_training *training;
     sn_map_loss *loss;
 
@@ -30,6 +33,7 @@ struct sn_step {
     float *features, *inter;
     int32_t *nearest;
     uint8_t *reference;
+    uint16_t *mirrored_ranks;
 };
 
 static snarm_status make_parts(sn_step *s, const sn_scorer_weights *sizes) {
@@ -42,6 +46,11 @@ static snarm_status make_parts(sn_step *s, const sn_scorer_weights *sizes) {
     residual.threads = sn_threads_current();
     SN_TRY(snarm_residual_create(&s->engine, sizes->navigator_weight, sizes->navigator_bias[0], &residual));
     s->hard = s->patches - s->engine->references;
+    if (s->patches <= SN_RANKS_PATCHES_MAX) {
+        SN_TRY(sn_ranking_create(&s->ranking, s->patches, s->channels));
+        SN_TRY(sn_alloc_zeroed(&s->ranks, sn_samples_count(s->samples), sizeof *s->ranks, "training step"));
+        SN_TRY(sn_alloc(&s->mirrored_ranks, s->patches, SN_RANKS * sizeof *s->mirrored_ranks, "sample"));
+    }
     const sn_scorer_training_shape training = {s->options.batch, shape->grid_width, shape->grid_height, s->hard, s->options.means};
     SN_TRY(sn_scorer_training_create(&s->training, sizes, &training));
     return sn_map_loss_create(&s->loss, (int32_t)s->options.batch, SN_SCANS, (int32_t)shape->grid_width,
@@ -99,14 +108,57 @@ void sn_step_destroy(sn_step *s) {
     if (s == NULL)
         return;
     snarm_residual_destroy(s->engine);
+    sn_ranking_destroy(s->ranking);
+    for (size_t i = 0; s->ranks != NULL && i < sn_samples_count(s->samples); i++)
+        sn_free(s->ranks[i]);
     sn_scorer_training_destroy(s->training);
     sn_map_loss_destroy(s->loss);
     void *const blocks[] = {s->hybrid,     s->order,          s->masks,    s->labels, s->logits,    s->diff_logits,
                             s->navigator,  s->diff_navigator, s->features, s->inter,  s->distances, s->nearest,
-                            s->reference,  s->gain,           s->means};
+                            s->reference,  s->gain,           s->means,   s->ranks,  s->mirrored_ranks};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         sn_free(blocks[i]);
     sn_free(s);
+}
+
+typedef struct ranks_work {
+    const uint16_t *from;
+    size_t width, height;
+    int mirror;
+    uint16_t *to;
+} ranks_work;
+
+static size_t mirrored_place(const ranks_work *w, size_t place) {
+    const size_t x = place % w->width, y = place / w->width;
+    return (w->mirror & SN_MIRROR_Y ? w->height - 1 - y : y) * w->width + (w->mirror & SN_MIRROR_X ? w->width - 1 - x : x);
+}
+
+static void mirror_ranks(void *context, size_t begin, size_t end, int thread) {
+    (void)thread;
+    const ranks_work *w = context;
+    for (size_t i = begin; i < end; i++) {
+        const uint16_t *from = w->from + mirrored_place(w, i) * SN_RANKS;
+        for (size_t k = 0; k < SN_RANKS; k++)
+            w->to[i * SN_RANKS + k] = from[k] == SN_RANKS_NONE ? SN_RANKS_NONE : (uint16_t)mirrored_place(w, from[k]);
+    }
+}
+
+/* Ranks of the sample whose features, mirrored so, are at hand; found at its first step, and kept. */
+static snarm_status rank(sn_step *s, size_t sample, int mirror, const uint16_t **ranks) {
+    *ranks = NULL;
+    if (s->ranking == NULL)
+        return SNARM_OK;
+    const sn_samples_shape *shape = sn_samples_get_shape(s->samples);
+    ranks_work work = {s->mirrored_ranks, shape->grid_width, shape->grid_height, mirror, NULL};
+    if (s->ranks[sample] == NULL) {
+        SN_TRY(sn_ranking_run(s->ranking, s->features, s->mirrored_ranks));
+        SN_TRY(sn_alloc(&s->ranks[sample], s->patches, SN_RANKS * sizeof *work.to, "ranks of a sample's patches"));
+        work.to = s->ranks[sample];
+    } else
+        work.from = s->ranks[sample], work.to = s->mirrored_ranks;
+    sn_parallel(s->patches, 16, mirror_ranks, &work);
+    *ranks = s->mirrored_ranks;
+    return SNARM_OK;
 }
 
 static void shuffle(const sn_step *s, uint32_t key, size_t b, float *hybrid) {
@@ -128,8 +180,10 @@ static snarm_status take_sample(sn_step *s, const sn_scorer_weights *weights, co
     float *hybrid = s->hybrid + (s->means != NULL ? 0 : b) * s->patches * 2 * s->channels, *distances = s->distances + b * s->patches;
     const sn_prior *prior = &s->options.prior;
     sn_samples_get(s->samples, draw->samples[b], draw->mirrors[b], s->features, s->nearest, distances, mask);
+    const uint16_t *ranks;
+    SN_TRY(rank(s, draw->samples[b], draw->mirrors[b], &ranks));
     sn_residual_inter_of(s->engine, s->vectors, s->nearest, s->features, s->inter);
-    SN_TRY(sn_residual_hybrid_with(s->engine, weights->navigator_weight, weights->navigator_bias[0], s->features, s->inter,
+    SN_TRY(sn_residual_hybrid_with(s->engine, weights->navigator_weight, weights->navigator_bias[0], s->features, ranks, s->inter,
                                    hybrid, s->reference, NULL));
     if (prior->stages.count > 0)
         sn_residual_sizes(&prior->stages, hybrid, 2 * s->channels, s->patches, s->channels, distances);

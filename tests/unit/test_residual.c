@@ -8,6 +8,7 @@
 #include "reference_scan.h"
 #include "residual/intra.h"
 #include "residual/navigator.h"
+#include "residual/ranks.h"
 #include "snarm/residual.h"
 #include "support.h"
 
@@ -63,6 +64,32 @@ static int32_t nearest_of(const float *features, size_t patches, size_t channels
     return best;
 }
 
+/* Ranks tell the same nearest patches as the search did; and, where most of the ranked are not in the reference set, as a search would. */
+static void check_ranks(const float *features, size_t patches, size_t channels, const uint8_t *reference, const int32_t *expected) {
+    sn_ranking *ranking;
+    uint16_t *ranks = malloc(patches * SN_RANKS * sizeof *ranks);
+    int32_t *found = malloc(patches * sizeof *found);
+    ck_ok(sn_ranking_create(&ranking, patches, channels));
+    for (int turn = 0; turn < 2; turn++)
+        ck_ok(sn_ranking_run(ranking, features, ranks));
+    for (size_t i = 0; i < patches * SN_RANKS; i++)
+        ck_assert(ranks[i] == SN_RANKS_NONE || (ranks[i] < patches && ranks[i] != i / SN_RANKS));
+    sn_ranks_look_up(ranks, features, patches, channels, reference, found);
+    ck_assert_int_eq(memcmp(found, expected, patches * sizeof *found), 0);
+    uint8_t *few = calloc(patches, 1);
+    few[0] = few[patches - 1] = 1;
+    sn_intra *intra;
+    sn_intra_state *state;
+    int32_t *searched = malloc(patches * sizeof *searched);
+    ck_ok(sn_intra_create(&intra, patches, channels, 2));
+    ck_ok(sn_intra_state_create(&state, intra));
+    ck_ok(sn_intra_run(intra, state, stream, features, few, searched));
+    sn_ranks_look_up(ranks, features, patches, channels, few, found);
+    ck_assert_int_eq(memcmp(found, searched, patches * sizeof *found), 0);
+    sn_intra_state_destroy(state), sn_intra_destroy(intra), sn_ranking_destroy(ranking);
+    free(ranks), free(found), free(few), free(searched);
+}
+
 /* Patches, channels, and a kind: 0 random, 1 small integers (ties, exact in f32), 2 equal, 3 small
  * differences on a large common part. */
 static void check_intra(size_t patches, size_t channels, int kind) {
@@ -101,6 +128,7 @@ static void check_intra(size_t patches, size_t channels, int kind) {
         }
     }
     sn_intra_state_destroy(state), sn_intra_destroy(intra);
+    check_ranks(features, patches, channels, reference, found);
     free(features), free(common), free(reference), free(found);
 }
 

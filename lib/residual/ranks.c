@@ -1,0 +1,212 @@
+/* Candidates come from matrix products, as in residual/intra.c, and are ordered by true differences. */
+#include "residual/ranks.h"
+
+#include "core/memory.h"
+#include "core/threads.h"
+#include "kernel/gemm.h"
+#include "kernel/simd.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+enum { TILE = 512, CANDIDATES = SN_RANKS + 1, GROUP = 8 };
+
+struct sn_ranking {
+    size_t patches, channels, tile, padded; /* padded: patches in whole tiles */
+    float rounding;                         /* error of a product relative to the lengths of its factors */
+    sn_product *product;
+    sn_stream *stream;
+    float *mean;     /* (channels) */
+    float *centred;  /* (padded, channels) */
+    float *norms;    /* (patches) */
+    float *products; /* (tile, patches) */
+    int32_t *ids;    /* (patches) 0, 1, 2... */
+};
+
+static snarm_status fill(sn_ranking *r) {
+    const char *what = "ranks of patches";
+    SN_TRY(sn_stream_create(&r->stream));
+    SN_TRY(sn_product_create(&r->product, 1, r->tile, r->channels, r->patches, (sn_view){r->tile * r->channels, r->channels, 1},
+                             (sn_view){r->channels * r->patches, 1, r->channels}, (sn_view){r->tile * r->patches, r->patches, 1}, -2.0f));
+    SN_TRY(sn_alloc(&r->mean, r->channels, sizeof(float), what));
+    SN_TRY(sn_alloc_zeroed(&r->centred, r->padded, r->channels * sizeof(float), what));
+    SN_TRY(sn_alloc(&r->norms, r->patches, sizeof(float), what));
+    SN_TRY(sn_alloc(&r->products, r->tile, r->patches * sizeof(float), what));
+    SN_TRY(sn_alloc(&r->ids, r->patches, sizeof(int32_t), what));
+    for (size_t i = 0; i < r->patches; i++)
+        r->ids[i] = (int32_t)i;
+    return SNARM_OK;
+}
+
+snarm_status sn_ranking_create(sn_ranking **out, size_t patches, size_t channels) {
+    *out = NULL;
+    sn_ranking *r;
+    SN_TRY(sn_alloc_zeroed(&r, 1, sizeof *r, "ranks of patches"));
+    r->patches = patches, r->channels = channels, r->tile = patches < TILE ? patches : TILE;
+    r->padded = (patches + r->tile - 1) / r->tile * r->tile;
+    r->rounding = 2 * FLT_EPSILON * sqrtf((float)channels);
+    snarm_status status = fill(r);
+    if (status != SNARM_OK) {
+        sn_ranking_destroy(r);
+        return status;
+    }
+    *out = r;
+    return SNARM_OK;
+}
+
+void sn_ranking_destroy(sn_ranking *r) {
+    if (r == NULL)
+        return;
+    sn_product_destroy(r->product);
+    sn_stream_destroy(r->stream);
+    void *const blocks[] = {r->mean, r->centred, r->norms, r->products, r->ids};
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+        sn_free(blocks[i]);
+    sn_free(r);
+}
+
+typedef struct ranking_work {
+    sn_ranking *ranking;
+    const float *features;
+    size_t start; /* of the tile */
+    float largest_norm;
+    uint16_t *ranks;
+} ranking_work;
+
+static void mean_columns(void *context, size_t begin, size_t end, int thread) {
+    (void)thread;
+    const ranking_work *w = context;
+    const sn_ranking *r = w->ranking;
+    const float share = 1.0f / (float)r->patches;
+    memset(r->mean + begin, 0, (end - begin) * sizeof *r->mean);
+    for (size_t i = 0; i < r->patches; i++)
+        for (size_t c = begin; c < end; c++)
+            r->mean[c] += share * w->features[i * r->channels + c];
+}
+
+static void centre_rows(void *context, size_t begin, size_t end, int thread) {
+    (void)thread;
+    const ranking_work *w = context;
+    const sn_ranking *r = w->ranking;
+    for (size_t i = begin; i < end; i++) {
+        float *row = r->centred + i * r->channels;
+        for (size_t c = 0; c < r->channels; c++)
+            row[c] = w->features[i * r->channels + c] - r->mean[c];
+        r->norms[i] = sn_simd_table()->dot(row, row, r->channels);
+    }
+}
+
+typedef struct candidate {
+    float distance;
+    int32_t patch;
+} candidate;
+
+/* Into its place among the count in order. */
+static void insert(candidate *in_order, size_t count, candidate c) {
+    for (; count > 0 && (in_order[count - 1].distance > c.distance ||
+                         (in_order[count - 1].distance == c.distance && in_order[count - 1].patch > c.patch)); count--)
+        in_order[count] = in_order[count - 1];
+    in_order[count] = c;
+}
+
+/* All patches that are no candidates have a value of at least the last candidate's: who is not nearer than that by more than two rounding
+ * errors might be preceded by one of them. */
+static void rank_rows(void *context, size_t begin, size_t end, int thread) {
+    (void)thread;
+    const ranking_work *w = context;
+    const sn_ranking *r = w->ranking;
+    const sn_simd *simd = sn_simd_table();
+    for (size_t i = begin; i < end; i++) {
+        const size_t patch = w->start + i;
+        float *row = r->products + i * r->patches, values[CANDIDATES];
+        int32_t indices[CANDIDATES];
+        for (size_t k = 0; k < CANDIDATES; k++)
+            values[k] = INFINITY, indices[k] = -1;
+        for (size_t j = 0; j < r->patches; j++)
+            row[j] += r->norms[j];
+        simd->smallest(row, r->patches, 0, r->ids, (int32_t)patch, CANDIDATES, values, indices);
+        candidate in_order[CANDIDATES];
+        size_t count = 0;
+        for (; count < CANDIDATES && indices[count] >= 0; count++) {
+            const float *other = w->features + (size_t)indices[count] * r->channels;
+            const float distance = simd->squared_distance(w->features + patch * r->channels, other, r->channels);
+            insert(in_order, count, (candidate){distance, indices[count]});
+        }
+        const float norm = r->norms[patch], margin = 8 * r->rounding * fmaxf(norm, w->largest_norm);
+        const bool complete = count == r->patches - 1;
+        uint16_t *ranks = w->ranks + patch * SN_RANKS;
+        size_t sure = 0;
+        while (sure < count && sure < SN_RANKS &&
+               (complete || (count == CANDIDATES && values[CANDIDATES - 1] - (in_order[sure].distance - norm) > margin)))
+            ranks[sure] = (uint16_t)in_order[sure].patch, sure++;
+        for (; sure < SN_RANKS; sure++)
+            ranks[sure] = SN_RANKS_NONE;
+    }
+}
+
+snarm_status sn_ranking_run(sn_ranking *r, const float *features, uint16_t *ranks) {
+    ranking_work w = {.ranking = r, .features = features, .ranks = ranks};
+    sn_parallel(r->channels, 16, mean_columns, &w);
+    sn_parallel(r->patches, 16, centre_rows, &w);
+    for (size_t j = 0; j < r->patches; j++)
+        w.largest_norm = fmaxf(w.largest_norm, r->norms[j]);
+    for (w.start = 0; w.start < r->patches; w.start += r->tile) {
+        const size_t left = r->patches - w.start;
+        SN_TRY(sn_product_run(r->product, r->stream, r->centred + w.start * r->channels, r->centred, r->products));
+        sn_parallel(left < r->tile ? left : r->tile, 1, rank_rows, &w);
+    }
+    return SNARM_OK;
+}
+
+typedef struct look_up_work {
+    const uint16_t *ranks;
+    const float *features;
+    size_t patches, channels;
+    const uint8_t *reference;
+    int32_t *nearest;
+} look_up_work;
+
+/* The nearest reference patches of a few patches at once, so that each reference patch is read once for all of them. */
+static void search(const look_up_work *w, const size_t *patches, size_t count) {
+    const sn_simd *simd = sn_simd_table();
+    float best[GROUP];
+    for (size_t g = 0; g < count; g++)
+        best[g] = INFINITY, w->nearest[patches[g]] = -1;
+    for (size_t j = 0; j < w->patches; j++)
+        for (size_t g = 0; g < count && w->reference[j] != 0; g++) {
+            if (j == patches[g])
+                continue;
+            const float distance =
+                simd->squared_distance(w->features + patches[g] * w->channels, w->features + j * w->channels, w->channels);
+            if (distance < best[g] || w->nearest[patches[g]] < 0)
+                best[g] = distance, w->nearest[patches[g]] = (int32_t)j;
+        }
+}
+
+static void look_up_rows(void *context, size_t begin, size_t end, int thread) {
+    (void)thread;
+    const look_up_work *w = context;
+    size_t missed[GROUP], count = 0;
+    for (size_t i = begin; i < end; i++) {
+        const uint16_t *ranks = w->ranks + i * SN_RANKS;
+        size_t k = 0;
+        while (k < SN_RANKS && ranks[k] != SN_RANKS_NONE && w->reference[ranks[k]] == 0)
+            k++;
+        if (k < SN_RANKS && ranks[k] != SN_RANKS_NONE)
+            w->nearest[i] = ranks[k];
+        else
+            missed[count++] = i;
+        if (count == GROUP) {
+            search(w, missed, count);
+            count = 0;
+        }
+    }
+    search(w, missed, count);
+}
+
+void sn_ranks_look_up(const uint16_t *ranks, const float *features, size_t patches, size_t channels, const uint8_t *reference,
+                      int32_t *nearest) {
+    look_up_work work = {ranks, features, patches, channels, reference, nearest};
+    sn_parallel(patches, 16, look_up_rows, &work);
+}
