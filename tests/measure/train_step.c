@@ -121,7 +121,8 @@ static void make_whole(bench *b) {
                                      .navigator_weight = 1,
                                      .navigator_alpha = 0.5,
                                      .navigator_gamma = 2,
-                                     .dropout = dropout};
+                                     .dropout = dropout,
+                                     .means = true};
     check(sn_step_create(&b->step, b->weights, b->samples, b->bank, &options));
 }
 
