@@ -265,6 +265,7 @@ START_TEST(means_of_quarters) {
             c->hybrid[row * 2 * channels + i] = c->hybrid[row * 2 * channels + i / size * size];
     sn_quarter_means(c->hybrid, c->rows, channels, means);
     float *logits[2], *values[2], *gradients[2];
+    const int former = sn_threads_enter(2);
     for (size_t with = 0; with < 2; with++) {
         logits[with] = filled(c->results, NAN), values[with] = filled(c->rows, NAN), gradients[with] = filled(count, untouched);
         const sn_scorer_training_shape shape = {c->sizes.batch, c->sizes.width, c->sizes.height, c->sizes.hard, with == 1};
@@ -278,6 +279,7 @@ START_TEST(means_of_quarters) {
         sn_navigator_training_backward(training, c->weights, batch.hybrid, c->diff_values, gradients[with]);
         sn_scorer_training_destroy(training);
     }
+    sn_threads_leave(former);
     for (size_t i = 0; i < c->results; i++)
         ck_assert_double_eq_tol((double)logits[1][i], (double)logits[0][i], 1e-5);
     for (size_t row = 0; row < c->rows; row++)
