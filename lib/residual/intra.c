@@ -8,8 +8,8 @@
 #include "core/threads.h"
 #include "kernel/gemm.h"
 #include "kernel/simd.h"
+#include "residual/centre.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -19,7 +19,6 @@ struct sn_intra {
     size_t patches, channels, references;
     size_t tile, block;                       /* rows and columns of a product */
     size_t padded_patches, padded_references; /* whole tiles and blocks */
-    float rounding;                           /* error of a product relative to the lengths of its factors */
     sn_product *product;
 };
 
@@ -48,8 +47,6 @@ snarm_status sn_intra_create(sn_intra **out, size_t patches, size_t channels, si
     intra->tile = even_part(patches, TILE), intra->block = even_part(references, BLOCK);
     intra->padded_patches = (patches + intra->tile - 1) / intra->tile * intra->tile;
     intra->padded_references = (references + intra->block - 1) / intra->block * intra->block;
-    /* Rounding errors of half an epsilon add up like a random walk; four times its width. */
-    intra->rounding = 2 * FLT_EPSILON * sqrtf((float)channels);
     /* The second factor is the transposed reference block. (Batch strides are real ones even for a batch of one: a
      * stride of 0 would send oneDNN to its slow reference code.) */
     snarm_status status = sn_product_create(&intra->product, 1, intra->tile, channels, intra->block,
@@ -122,26 +119,6 @@ typedef struct work {
     int32_t *nearest;
 } work;
 
-static void mean_columns(void *context, size_t begin, size_t end, int thread) {
-    (void)thread;
-    const work *w = context;
-    float *mean = w->state->mean;
-    const float share = 1.0f / (float)w->intra->patches;
-    memset(mean + begin, 0, (end - begin) * sizeof *mean);
-    for (size_t i = 0; i < w->intra->patches; i++)
-        for (size_t c = begin; c < end; c++)
-            mean[c] += share * w->features[i * w->intra->channels + c];
-}
-
-static void centre_rows(void *context, size_t begin, size_t end, int thread) {
-    (void)thread;
-    const work *w = context;
-    const size_t channels = w->intra->channels;
-    for (size_t i = begin; i < end; i++)
-        for (size_t c = 0; c < channels; c++)
-            w->state->centred[i * channels + c] = w->features[i * channels + c] - w->state->mean[c];
-}
-
 static void gather_references(void *context, size_t begin, size_t end, int thread) {
     (void)thread;
     const work *w = context;
@@ -200,7 +177,7 @@ static void rank_rows(void *context, size_t begin, size_t end, int thread) {
         const float *row = w->state->centred + patch * channels;
         float norm = simd->dot(row, row, channels), most = fmaxf(norm, w->largest_norm);
         if (indices[CANDIDATES - 1] < 0 ||
-            !(values[CANDIDATES - 1] - (distance - norm) > 8 * w->intra->rounding * most))
+            !(values[CANDIDATES - 1] - (distance - norm) > sn_centred_margin(channels, most)))
             for (size_t j = 0; j < w->intra->references; j++)
                 if (w->state->ids[j] != (int32_t)patch)
                     compare(w, simd, patch, (int32_t)j, &best, &distance);
@@ -232,8 +209,7 @@ snarm_status sn_intra_run(const sn_intra *intra, sn_intra_state *state, sn_strea
     if (count != intra->references)
         return sn_error(SNARM_ERROR_INTERNAL, "intra-residual search: %zu reference patches, expected %zu",
                         count, intra->references);
-    sn_parallel(intra->channels, 16, mean_columns, &w);
-    sn_parallel(intra->patches, 16, centre_rows, &w);
+    sn_centre(features, intra->patches, intra->channels, state->mean, state->centred);
     sn_parallel(count, 16, gather_references, &w);
     for (size_t j = 0; j < count; j++)
         w.largest_norm = fmaxf(w.largest_norm, state->norms[j]);

@@ -5,23 +5,20 @@
 #include "core/threads.h"
 #include "kernel/gemm.h"
 #include "kernel/simd.h"
+#include "residual/centre.h"
 
-#include <float.h>
 #include <math.h>
-#include <string.h>
 
 enum { TILE = 512, CANDIDATES = SN_RANKS + 1, GROUP = 8 };
 
 struct sn_ranking {
     size_t patches, channels, tile, padded; /* padded: patches in whole tiles */
-    float rounding;                         /* error of a product relative to the lengths of its factors */
     sn_product *product;
     sn_stream *stream;
     float *mean;     /* (channels) */
     float *centred;  /* (padded, channels) */
     float *norms;    /* (patches) */
     float *products; /* (tile, patches) */
-    int32_t *ids;    /* (patches) 0, 1, 2... */
 };
 
 static snarm_status fill(sn_ranking *r) {
@@ -32,11 +29,7 @@ static snarm_status fill(sn_ranking *r) {
     SN_TRY(sn_alloc(&r->mean, r->channels, sizeof(float), what));
     SN_TRY(sn_alloc_zeroed(&r->centred, r->padded, r->channels * sizeof(float), what));
     SN_TRY(sn_alloc(&r->norms, r->patches, sizeof(float), what));
-    SN_TRY(sn_alloc(&r->products, r->tile, r->patches * sizeof(float), what));
-    SN_TRY(sn_alloc(&r->ids, r->patches, sizeof(int32_t), what));
-    for (size_t i = 0; i < r->patches; i++)
-        r->ids[i] = (int32_t)i;
-    return SNARM_OK;
+    return sn_alloc(&r->products, r->tile, r->patches * sizeof(float), what);
 }
 
 snarm_status sn_ranking_create(sn_ranking **out, size_t patches, size_t channels) {
@@ -45,7 +38,6 @@ snarm_status sn_ranking_create(sn_ranking **out, size_t patches, size_t channels
     SN_TRY(sn_alloc_zeroed(&r, 1, sizeof *r, "ranks of patches"));
     r->patches = patches, r->channels = channels, r->tile = patches < TILE ? patches : TILE;
     r->padded = (patches + r->tile - 1) / r->tile * r->tile;
-    r->rounding = 2 * FLT_EPSILON * sqrtf((float)channels);
     snarm_status status = fill(r);
     if (status != SNARM_OK) {
         sn_ranking_destroy(r);
@@ -60,7 +52,7 @@ void sn_ranking_destroy(sn_ranking *r) {
         return;
     sn_product_destroy(r->product);
     sn_stream_destroy(r->stream);
-    void *const blocks[] = {r->mean, r->centred, r->norms, r->products, r->ids};
+    void *const blocks[] = {r->mean, r->centred, r->norms, r->products};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         sn_free(blocks[i]);
     sn_free(r);
@@ -74,25 +66,12 @@ typedef struct ranking_work {
     uint16_t *ranks;
 } ranking_work;
 
-static void mean_columns(void *context, size_t begin, size_t end, int thread) {
-    (void)thread;
-    const ranking_work *w = context;
-    const sn_ranking *r = w->ranking;
-    const float share = 1.0f / (float)r->patches;
-    memset(r->mean + begin, 0, (end - begin) * sizeof *r->mean);
-    for (size_t i = 0; i < r->patches; i++)
-        for (size_t c = begin; c < end; c++)
-            r->mean[c] += share * w->features[i * r->channels + c];
-}
-
-static void centre_rows(void *context, size_t begin, size_t end, int thread) {
+static void measure_rows(void *context, size_t begin, size_t end, int thread) {
     (void)thread;
     const ranking_work *w = context;
     const sn_ranking *r = w->ranking;
     for (size_t i = begin; i < end; i++) {
-        float *row = r->centred + i * r->channels;
-        for (size_t c = 0; c < r->channels; c++)
-            row[c] = w->features[i * r->channels + c] - r->mean[c];
+        const float *row = r->centred + i * r->channels;
         r->norms[i] = sn_simd_table()->dot(row, row, r->channels);
     }
 }
@@ -125,7 +104,8 @@ static void rank_rows(void *context, size_t begin, size_t end, int thread) {
             values[k] = INFINITY, indices[k] = -1;
         for (size_t j = 0; j < r->patches; j++)
             row[j] += r->norms[j];
-        simd->smallest(row, r->patches, 0, r->ids, (int32_t)patch, CANDIDATES, values, indices);
+        row[patch] = INFINITY; /* never chosen */
+        simd->smallest(row, r->patches, 0, NULL, 0, CANDIDATES, values, indices);
         candidate in_order[CANDIDATES];
         size_t count = 0;
         for (; count < CANDIDATES && indices[count] >= 0; count++) {
@@ -133,7 +113,7 @@ static void rank_rows(void *context, size_t begin, size_t end, int thread) {
             const float distance = simd->squared_distance(w->features + patch * r->channels, other, r->channels);
             insert(in_order, count, (candidate){distance, indices[count]});
         }
-        const float norm = r->norms[patch], margin = 8 * r->rounding * fmaxf(norm, w->largest_norm);
+        const float norm = r->norms[patch], margin = sn_centred_margin(r->channels, fmaxf(norm, w->largest_norm));
         const bool complete = count == r->patches - 1;
         uint16_t *ranks = w->ranks + patch * SN_RANKS;
         size_t sure = 0;
@@ -147,8 +127,8 @@ static void rank_rows(void *context, size_t begin, size_t end, int thread) {
 
 snarm_status sn_ranking_run(sn_ranking *r, const float *features, uint16_t *ranks) {
     ranking_work w = {.ranking = r, .features = features, .ranks = ranks};
-    sn_parallel(r->channels, 16, mean_columns, &w);
-    sn_parallel(r->patches, 16, centre_rows, &w);
+    sn_centre(features, r->patches, r->channels, r->mean, r->centred);
+    sn_parallel(r->patches, 16, measure_rows, &w);
     for (size_t j = 0; j < r->patches; j++)
         w.largest_norm = fmaxf(w.largest_norm, r->norms[j]);
     for (w.start = 0; w.start < r->patches; w.start += r->tile) {

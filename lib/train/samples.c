@@ -125,10 +125,7 @@ static void widen_rows(void *context, size_t begin, size_t end, int thread) {
     const widen_work *work = context;
     const sn_samples_shape *s = &work->samples->shape;
     for (size_t i = begin; i < end; i++) {
-        const size_t x = i % s->grid_width, y = i / s->grid_width;
-        const size_t from = (work->mirror & SN_MIRROR_Y ? s->grid_height - 1 - y : y) * s->grid_width +
-                            (work->mirror & SN_MIRROR_X ? s->grid_width - 1 - x : x);
-        const uint16_t *half = work->from + from * s->channels;
+        const uint16_t *half = work->from + sn_mirrored_place(s, work->mirror, i) * s->channels;
         float *to = work->to + i * s->channels;
         for (size_t c = 0; c < s->channels; c++)
             to[c] = sn_f16_to_f32(half[c]);

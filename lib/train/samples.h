@@ -18,7 +18,7 @@ typedef struct sn_samples_shape {
 } sn_samples_shape;
 
 typedef struct sn_samples sn_samples;
-/* Bytes that a sample takes. */
+/* Bytes that a sample takes, with the ranks of its patches (residual/ranks.h), which steps keep. */
 size_t sn_samples_bytes(const sn_samples_shape *shape);
 /* capacity: most samples; memory is taken as they come. */
 snarm_status sn_samples_create(sn_samples **out, const sn_samples_shape *shape, size_t capacity);
@@ -33,6 +33,13 @@ snarm_status sn_samples_add(sn_samples *samples, const float *features, const in
 
 /* How a sample is mirrored when it is drawn: its rows of patches change places, not what is in them. */
 enum { SN_MIRROR_X = 1, SN_MIRROR_Y = 2 };
+
+/* The patch that a mirrored sample has at that place, and the place at which it has that patch. */
+static inline size_t sn_mirrored_place(const sn_samples_shape *shape, int mirror, size_t place) {
+    const size_t x = place % shape->grid_width, y = place / shape->grid_width;
+    return (mirror & SN_MIRROR_Y ? shape->grid_height - 1 - y : y) * shape->grid_width +
+           (mirror & SN_MIRROR_X ? shape->grid_width - 1 - x : x);
+}
 
 /* Sample index into the caller's arrays, of the sizes above; NULL where not wanted. */
 void sn_samples_get(const sn_samples *samples, size_t index, int mirror, float *features, int32_t *nearest,

@@ -123,23 +123,18 @@ void sn_step_destroy(sn_step *s) {
 
 typedef struct ranks_work {
     const uint16_t *from;
-    size_t width, height;
+    const sn_samples_shape *shape;
     int mirror;
     uint16_t *to;
 } ranks_work;
-
-static size_t mirrored_place(const ranks_work *w, size_t place) {
-    const size_t x = place % w->width, y = place / w->width;
-    return (w->mirror & SN_MIRROR_Y ? w->height - 1 - y : y) * w->width + (w->mirror & SN_MIRROR_X ? w->width - 1 - x : x);
-}
 
 static void mirror_ranks(void *context, size_t begin, size_t end, int thread) {
     (void)thread;
     const ranks_work *w = context;
     for (size_t i = begin; i < end; i++) {
-        const uint16_t *from = w->from + mirrored_place(w, i) * SN_RANKS;
+        const uint16_t *from = w->from + sn_mirrored_place(w->shape, w->mirror, i) * SN_RANKS;
         for (size_t k = 0; k < SN_RANKS; k++)
-            w->to[i * SN_RANKS + k] = from[k] == SN_RANKS_NONE ? SN_RANKS_NONE : (uint16_t)mirrored_place(w, from[k]);
+            w->to[i * SN_RANKS + k] = from[k] == SN_RANKS_NONE ? SN_RANKS_NONE : (uint16_t)sn_mirrored_place(w->shape, w->mirror, from[k]);
     }
 }
 
@@ -148,8 +143,7 @@ static snarm_status rank(sn_step *s, size_t sample, int mirror, const uint16_t *
     *ranks = NULL;
     if (s->ranking == NULL)
         return SNARM_OK;
-    const sn_samples_shape *shape = sn_samples_get_shape(s->samples);
-    ranks_work work = {s->mirrored_ranks, shape->grid_width, shape->grid_height, mirror, NULL};
+    ranks_work work = {s->mirrored_ranks, sn_samples_get_shape(s->samples), mirror, NULL};
     if (s->ranks[sample] == NULL) {
         SN_TRY(sn_ranking_run(s->ranking, s->features, s->mirrored_ranks));
         SN_TRY(sn_alloc(&s->ranks[sample], s->patches, SN_RANKS * sizeof *work.to, "ranks of a sample's patches"));
