@@ -4,6 +4,7 @@
 #include "core/rng.h"
 #include "fit/textures.h"
 #include "synthesis/synthesis.h"
+#include "train/plan.h"
 
 #include <math.h>
 
@@ -211,14 +212,16 @@ static snarm_status fill(sn_fit_pool *pool, pool_maker *m) {
     SN_TRY(allocate(m));
     sn_fit_let_go(m->source);
     SN_TRY(sn_textures_load(&m->textures, m->options->textures, (int32_t)(m->width > m->height ? m->width : m->height) * 2));
-    const sn_samples_shape shape = {m->grid_width,
-                                    m->grid_height,
-                                    (size_t)d->channels,
-                                    (size_t)d->recipe.neighbours,
-                                    m->grid_width * MASK_CELLS,
-                                    m->grid_height * MASK_CELLS,
-                                    d->coverage,
-                                    sn_detector_stages(d)};
+    sn_samples_shape shape = {.grid_width = m->grid_width,
+                              .grid_height = m->grid_height,
+                              .channels = (size_t)d->channels,
+                              .neighbours = (size_t)d->recipe.neighbours,
+                              .mask_width = m->grid_width * MASK_CELLS,
+                              .mask_height = m->grid_height * MASK_CELLS,
+                              .coverage = d->coverage,
+                              .stages = sn_detector_stages(d)};
+    if (sn_train_sees_means(m->options->train))
+        SN_TRY(snarm_bank_get_vectors(d->bank, &shape.vectors, NULL));
     const size_t fits = (size_t)m->options->train->memory / sn_samples_bytes(&shape);
     const size_t wanted = (size_t)m->options->train->samples, total = fits < wanted ? fits : wanted;
     if (total < 2 * HELD_OUT_SHARE)

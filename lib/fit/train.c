@@ -31,12 +31,14 @@ snarm_status sn_fit_train(snarm_detector *d, sn_feature_source *source, const sn
     if ((size_t)sn_detector_stages(d).count / sn_view_count(&d->recipe) >= FINE_STAGES)
         d->recipe.score_first_stage = first_stage;
     d->recipe.score_window = sn_score_window(d->shape.width, d->shape.height);
-    SN_TRY(sn_fit_pool_create(&pool, d, source, options));
     sn_trained trained;
     const int former = sn_threads_enter(d->threads);
-    snarm_status status = train(d, &pool, options, &trained);
+    snarm_status status = sn_fit_pool_create(&pool, d, source, options);
+    if (status == SNARM_OK) {
+        status = train(d, &pool, options, &trained);
+        sn_fit_pool_destroy(&pool);
+    }
     sn_threads_leave(former);
-    sn_fit_pool_destroy(&pool);
     if (status != SNARM_OK)
         return status;
     d->recipe.score_share = trained.score.share, d->recipe.distance_full = trained.score.full;

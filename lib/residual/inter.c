@@ -1,6 +1,7 @@
 /* The inter-residual: the step from the bank's idea of a patch to the patch itself. */
 #include "core/threads.h"
 #include "residual/engine.h"
+#include "residual/inter.h"
 
 #include <string.h>
 
@@ -32,11 +33,16 @@ static void inter_rows(void *context, size_t begin, size_t end, int thread) {
     }
 }
 
+void sn_inter_residuals(const float *vectors, const int32_t *nearest, size_t neighbours, const float *features, size_t patches,
+                        size_t channels, float *inter) {
+    inter_work work = {vectors, features, nearest, channels, neighbours, inter};
+    sn_parallel(patches, 16, inter_rows, &work);
+}
+
 void sn_residual_inter_of(const snarm_residual *engine, const float *vectors, const int32_t *nearest,
                           const float *features, float *inter) {
-    inter_work work = {vectors, features, nearest, engine->channels, engine->neighbours, inter};
     int former = sn_threads_enter(engine->threads);
-    sn_parallel(engine->patches, 16, inter_rows, &work);
+    sn_inter_residuals(vectors, nearest, engine->neighbours, features, engine->patches, engine->channels, inter);
     sn_threads_leave(former);
 }
 

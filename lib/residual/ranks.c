@@ -8,6 +8,7 @@
 #include "residual/centre.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { TILE = 512, CANDIDATES = SN_RANKS + 1, GROUP = 8 };
 
@@ -19,7 +20,23 @@ struct sn_ranking {
     float *centred;  /* (padded, channels) */
     float *norms;    /* (patches) */
     float *products; /* (tile, patches) */
+    uint64_t *keys;  /* (SN_THREADS_MAX, patches) */
+    size_t far[SN_RANKS_FAR]; /* places in the order of the far ones; 0: none */
 };
+
+/* From the candidates on to the last of the others, in equal ratios. */
+static void place_far(sn_ranking *r) {
+    const size_t last = r->patches - 2;
+    size_t former = CANDIDATES - 1;
+    for (size_t f = 0; f < SN_RANKS_FAR; f++) {
+        const double ratio = (double)last / CANDIDATES, share = (double)(f + 1) / SN_RANKS_FAR;
+        size_t place = (size_t)lrint(CANDIDATES * pow(ratio, share));
+        if (place <= former)
+            place = former + 1;
+        r->far[f] = place <= last ? place : 0;
+        former = place;
+    }
+}
 
 static snarm_status fill(sn_ranking *r) {
     const char *what = "ranks of patches";
@@ -29,6 +46,7 @@ static snarm_status fill(sn_ranking *r) {
     SN_TRY(sn_alloc(&r->mean, r->channels, sizeof(float), what));
     SN_TRY(sn_alloc_zeroed(&r->centred, r->padded, r->channels * sizeof(float), what));
     SN_TRY(sn_alloc(&r->norms, r->patches, sizeof(float), what));
+    SN_TRY(sn_alloc(&r->keys, SN_THREADS_MAX, r->patches * sizeof *r->keys, what));
     return sn_alloc(&r->products, r->tile, r->patches * sizeof(float), what);
 }
 
@@ -38,6 +56,7 @@ snarm_status sn_ranking_create(sn_ranking **out, size_t patches, size_t channels
     SN_TRY(sn_alloc_zeroed(&r, 1, sizeof *r, "ranks of patches"));
     r->patches = patches, r->channels = channels, r->tile = patches < TILE ? patches : TILE;
     r->padded = (patches + r->tile - 1) / r->tile * r->tile;
+    place_far(r);
     snarm_status status = fill(r);
     if (status != SNARM_OK) {
         sn_ranking_destroy(r);
@@ -52,7 +71,7 @@ void sn_ranking_destroy(sn_ranking *r) {
         return;
     sn_product_destroy(r->product);
     sn_stream_destroy(r->stream);
-    void *const blocks[] = {r->mean, r->centred, r->norms, r->products};
+    void *const blocks[] = {r->mean, r->centred, r->norms, r->keys, r->products};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         sn_free(blocks[i]);
     sn_free(r);
@@ -63,7 +82,7 @@ typedef struct ranking_work {
     const float *features;
     size_t start; /* of the tile */
     float largest_norm;
-    uint16_t *ranks;
+    uint16_t *ranks, *far;
 } ranking_work;
 
 static void measure_rows(void *context, size_t begin, size_t end, int thread) {
@@ -89,10 +108,55 @@ static void insert(candidate *in_order, size_t count, candidate c) {
     in_order[count] = c;
 }
 
+/* Puts at place what sorting keys[0..count) would put there, and nothing larger before it (Hoare's find). */
+static void select_place(uint64_t *keys, size_t count, size_t place) {
+    for (size_t first = 0, last = count - 1; first < last;) {
+        const uint64_t pivot = keys[place];
+        size_t i = first, j = last + 1; /* j: one beyond, so that it never falls below 0 */
+        do {
+            while (keys[i] < pivot)
+                i++;
+            while (keys[j - 1] > pivot)
+                j--;
+            if (i < j) {
+                const uint64_t kept = keys[i];
+                keys[i++] = keys[j - 1], keys[--j] = kept;
+            }
+        } while (i < j);
+        if (place < j)
+            last = j - 1;
+        else if (place < i)
+            return;
+        else
+            first = i;
+    }
+}
+
+/* An unsigned integer in the order of the floats, and the patch. */
+static uint64_t key_of(float value, size_t patch) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return (uint64_t)(bits >> 31 ? ~bits : bits | 0x80000000u) << 32 | patch;
+}
+
+/* From a patch's row of values; the patch itself has the largest. */
+static void rank_far(const sn_ranking *r, const float *row, uint64_t *keys, uint16_t *far) {
+    for (size_t j = 0; j < r->patches; j++)
+        keys[j] = key_of(row[j], j);
+    size_t count = r->patches;
+    for (size_t f = SN_RANKS_FAR; f-- > 0;) {
+        far[f] = SN_RANKS_NONE;
+        if (r->far[f] == 0)
+            continue;
+        select_place(keys, count, r->far[f]);
+        far[f] = (uint16_t)keys[r->far[f]];
+        count = r->far[f]; /* the next one is nearer */
+    }
+}
+
 /* All patches that are no candidates have a value of at least the last candidate's: who is not nearer than that by more than two rounding
  * errors might be preceded by one of them. */
 static void rank_rows(void *context, size_t begin, size_t end, int thread) {
-    (void)thread;
     const ranking_work *w = context;
     const sn_ranking *r = w->ranking;
     const sn_simd *simd = sn_simd_table();
@@ -105,6 +169,8 @@ static void rank_rows(void *context, size_t begin, size_t end, int thread) {
         for (size_t j = 0; j < r->patches; j++)
             row[j] += r->norms[j];
         row[patch] = INFINITY; /* never chosen */
+        if (w->far != NULL)
+            rank_far(r, row, r->keys + (size_t)thread * r->patches, w->far + patch * SN_RANKS_FAR);
         simd->smallest(row, r->patches, 0, NULL, 0, CANDIDATES, values, indices);
         candidate in_order[CANDIDATES];
         size_t count = 0;
@@ -125,8 +191,8 @@ static void rank_rows(void *context, size_t begin, size_t end, int thread) {
     }
 }
 
-snarm_status sn_ranking_run(sn_ranking *r, const float *features, uint16_t *ranks) {
-    ranking_work w = {.ranking = r, .features = features, .ranks = ranks};
+snarm_status sn_ranking_run(sn_ranking *r, const float *features, uint16_t *ranks, uint16_t *far) {
+    ranking_work w = {.ranking = r, .features = features, .ranks = ranks, .far = far};
     sn_centre(features, r->patches, r->channels, r->mean, r->centred);
     sn_parallel(r->patches, 16, measure_rows, &w);
     for (size_t j = 0; j < r->patches; j++)

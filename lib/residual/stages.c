@@ -4,6 +4,7 @@
 #include "kernel/simd.h"
 
 #include <math.h>
+#include <string.h>
 
 snarm_status sn_check_stages(const sn_stages *stages, int32_t channels, const char *where) {
     if (stages->count < 0 || stages->count > SN_STAGES_MAX)
@@ -33,37 +34,85 @@ static float sum_of(const float *values, size_t count) {
     return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
 }
 
+/* Pairs of channels of a stage that begins at first. */
+static size_t pairs_of(const sn_stages *stages, int32_t stage, size_t first) {
+    return (first + (size_t)stages->channels[stage]) / 2 - first / 2;
+}
+
+/* Of a row of phi, whose second half are squares of the residual averaged over pairs of channels. A pair that two stages share counts for
+ * the later one. */
+static void squares_of(const sn_stages *stages, const float *phi, size_t channels, float *squares) {
+    const float *pairs = phi + channels / 2;
+    size_t first = 0;
+    for (int32_t s = 0; s < stages->count; s++) {
+        const size_t count = pairs_of(stages, s, first);
+        squares[s] = sum_of(pairs + first / 2, count) / (float)count;
+        first += (size_t)stages->channels[s];
+    }
+}
+
+/* Sum of the squares of a residual's channels, each stage's times the square of its weight; weights NULL: 1. */
+static double weighted_sum(const sn_stages *stages, const float *weights, const float *squares) {
+    double sum = 0;
+    size_t first = 0;
+    for (int32_t s = 0; s < stages->count; s++) {
+        const double weight = weights != NULL ? (double)weights[s] : 1;
+        sum += weight * weight * 2 * (double)pairs_of(stages, s, first) * (double)squares[s];
+        first += (size_t)stages->channels[s];
+    }
+    return sum;
+}
+
+float sn_stage_mean_square(const sn_stages *stages, const float *squares) {
+    size_t channels = 0;
+    for (int32_t s = 0; s < stages->count; s++)
+        channels += (size_t)stages->channels[s];
+    return (float)(weighted_sum(stages, NULL, squares) / (double)channels);
+}
+
+void sn_stage_distances_of_squares(const sn_stages *stages, const float *weights, const float *squares, size_t patches, float *distances) {
+    for (size_t i = 0; i < patches; i++)
+        distances[i] = (float)sqrt(weighted_sum(stages, weights, squares + i * (size_t)stages->count));
+}
+
+float sn_stage_size(const float *squares, size_t count, double scale) {
+    static const double least = 1e-6;
+    double sum = 0;
+    for (size_t s = 0; s < count; s++) {
+        const double square = scale * scale * (double)squares[s];
+        sum += log(square > least ? square : least);
+    }
+    return (float)exp(0.5 * sum / (double)count);
+}
+
 typedef struct sizes_work {
     const sn_stages *stages;
     const float *phi;
     size_t stride, channels;
-    float *sizes;
+    float *sizes, *squares; /* one of both is wanted */
 } sizes_work;
-
-/* squares: the second half of phi, those of the residual averaged over pairs of channels. A pair that two stages share counts for the
- * later one. */
-static double size_of(const sn_stages *stages, const float *squares) {
-    static const double least = 1e-6;
-    double sum = 0;
-    size_t first = 0;
-    for (int32_t s = 0; s < stages->count; s++) {
-        const size_t end = first + (size_t)stages->channels[s], pairs = end / 2 - first / 2;
-        const double mean = (double)sum_of(squares + first / 2, pairs) / (double)pairs;
-        sum += log(mean > least ? mean : least);
-        first = end;
-    }
-    return exp(0.5 * sum / stages->count);
-}
 
 static void sizes_rows(void *context, size_t begin, size_t end, int thread) {
     (void)thread;
     const sizes_work *work = context;
-    for (size_t i = begin; i < end; i++)
-        work->sizes[i] = (float)size_of(work->stages, work->phi + i * work->stride + work->channels / 2);
+    const size_t count = (size_t)work->stages->count;
+    float squares[SN_STAGES_MAX];
+    for (size_t i = begin; i < end; i++) {
+        squares_of(work->stages, work->phi + i * work->stride, work->channels, squares);
+        if (work->sizes != NULL)
+            work->sizes[i] = sn_stage_size(squares, count, 1);
+        else
+            memcpy(work->squares + i * count, squares, count * sizeof *squares);
+    }
+}
+
+void sn_stage_squares(const sn_stages *stages, const float *phi, size_t stride, size_t patches, size_t channels, float *squares) {
+    sizes_work work = {stages, phi, stride, channels, NULL, squares};
+    sn_parallel(patches, 16, sizes_rows, &work);
 }
 
 void sn_residual_sizes(const sn_stages *stages, const float *phi, size_t stride, size_t patches, size_t channels, float *sizes) {
-    sizes_work work = {stages, phi, stride, channels, sizes};
+    sizes_work work = {stages, phi, stride, channels, sizes, NULL};
     sn_parallel(patches, 16, sizes_rows, &work);
 }
 

@@ -5,14 +5,11 @@
 #include "kernel/gemm.h"
 #include "scorer/branch_training.h"
 #include "scorer/head_training.h"
-#include "scorer/quarter_means.h"
 
 #include <string.h>
 
 struct sn_scorer_training {
     size_t batch, patches, rows, channels, embedding, depth;
-    bool means;
-    size_t inner; /* values of a row that the network sees: 2C, or 4 */
     sn_stream *stream;
     sn_column_sums *sums;
     sn_product *embed, *diff_embed;
@@ -21,11 +18,10 @@ struct sn_scorer_training {
     size_t head_count;
     sn_block_gradients *blocks; /* (depth) */
     float *row;                 /* (C + 1) */
-    float *sums_of_embed;       /* (D, 4), with means: of the weights, then the gradients of these sums */
 };
 
 static snarm_status make_products(sn_scorer_training *t) {
-    const size_t inner = t->inner, d = t->embedding;
+    const size_t inner = 2 * t->channels, d = t->embedding;
     const sn_view rows_inner = {0, inner, 1}, rows_d = {0, d, 1};
     SN_TRY(sn_product_create(&t->embed, 1, t->rows, inner, d, rows_inner, (sn_view){0, 1, inner}, rows_d, 1));
     return sn_product_create(&t->diff_embed, 1, d, t->rows, inner, (sn_view){0, 1, d}, rows_inner, rows_inner, 1);
@@ -44,7 +40,6 @@ static snarm_status fill(sn_scorer_training *t, const sn_scorer_weights *sizes, 
         SN_TRY(sn_head_training_create(&t->heads[i], t->batch, shape->grid_width, shape->grid_height, t->embedding,
                                        sizes->rates[i / SN_SCANS]));
     SN_TRY(sn_alloc(&t->blocks, sizes->depth, sizeof *t->blocks, "gradients"));
-    SN_TRY(sn_alloc(&t->sums_of_embed, t->embedding, SN_QUARTERS * sizeof *t->sums_of_embed, "gradients"));
     return sn_alloc(&t->row, t->channels + 1, sizeof *t->row, "gradients");
 }
 
@@ -55,7 +50,6 @@ snarm_status sn_scorer_training_create(sn_scorer_training **out, const sn_scorer
     SN_TRY(sn_alloc_zeroed(&t, 1, sizeof *t, "network in training"));
     t->batch = shape->batch, t->patches = shape->grid_width * shape->grid_height, t->rows = t->batch * t->patches;
     t->channels = sizes->channels, t->embedding = sizes->embedding, t->depth = sizes->depth;
-    t->means = shape->means, t->inner = t->means ? SN_QUARTERS : 2 * t->channels;
     snarm_status status = fill(t, sizes, shape);
     if (status != SNARM_OK) {
         sn_scorer_training_destroy(t);
@@ -77,7 +71,6 @@ void sn_scorer_training_destroy(sn_scorer_training *t) {
     sn_stream_destroy(t->stream);
     sn_free(t->blocks);
     sn_free(t->row);
-    sn_free(t->sums_of_embed);
     sn_free(t);
 }
 
@@ -106,12 +99,8 @@ snarm_status sn_scorer_training_forward(sn_scorer_training *t, sn_scorer_weights
     const sn_branch_weights branch = branch_weights(weights, batch->branch);
     const sn_dropout dropout = dropout_of(batch);
     const size_t plane = t->rows * t->embedding;
-    const float *embed = weights->embed_weight[batch->branch];
-    if (t->means) {
-        sn_quarter_sums(embed, SN_QUARTERS * t->embedding, t->channels / 2, t->sums_of_embed);
-        embed = t->sums_of_embed;
-    }
-    SN_TRY(sn_product_run(t->embed, t->stream, batch->hybrid, embed, sn_branch_training_embedded(t->branch)));
+    SN_TRY(sn_product_run(t->embed, t->stream, batch->hybrid, weights->embed_weight[batch->branch],
+                          sn_branch_training_embedded(t->branch)));
     SN_TRY(sn_branch_training_forward(t->branch, t->stream, &branch, weights->embed_bias[batch->branch], batch->order,
                                       &dropout, batch->key));
     for (size_t scan = 0; scan < SN_SCANS; scan++) {
@@ -171,57 +160,46 @@ snarm_status sn_scorer_training_backward(sn_scorer_training *t, const sn_scorer_
                                         gradients + sn_weight_offset(weights, weights->norm_bias[b])};
     SN_TRY(sn_branch_training_backward(t->branch, t->stream, t->sums, &branch, batch->order, &dropout, batch->key,
                                        &places, gradients + sn_weight_offset(weights, weights->embed_bias[b])));
-    float *diff_embed = gradients + sn_weight_offset(weights, weights->embed_weight[b]);
-    SN_TRY(sn_product_run(t->diff_embed, t->stream, result, batch->hybrid, t->means ? t->sums_of_embed : diff_embed));
-    if (t->means)
-        sn_quarter_spread(t->sums_of_embed, SN_QUARTERS * t->embedding, t->channels / 2, diff_embed);
-    return SNARM_OK;
+    return sn_product_run(t->diff_embed, t->stream, result, batch->hybrid,
+                          gradients + sn_weight_offset(weights, weights->embed_weight[b]));
 }
 
 typedef struct navigator_work {
-    const float *hybrid; /* rows of inner values, of which the first half are the navigator's */
-    size_t inner;
-    const float *weight, *diff_values;
-    float bias, *values;
+    const sn_scorer_training *training;
+    const sn_scorer_weights *weights;
+    const float *hybrid, *diff_values;
+    float *values;
 } navigator_work;
 
 static void navigate_rows(void *context, size_t begin, size_t end, int thread) {
     (void)thread;
     const navigator_work *work = context;
-    const sn_simd *simd = sn_simd_table();
+    const size_t channels = work->training->channels;
     for (size_t i = begin; i < end; i++)
-        work->values[i] = simd->dot(work->hybrid + i * work->inner, work->weight, work->inner / 2) + work->bias;
+        work->values[i] =
+            sn_simd_table()->dot(work->hybrid + i * 2 * channels, work->weights->navigator_weight, channels) +
+            work->weights->navigator_bias[0];
 }
 
 void sn_navigator_training_forward(const sn_scorer_training *t, const sn_scorer_weights *weights, const float *hybrid,
                                    float *values) {
-    float sums[SN_QUARTERS / 2];
-    navigator_work work = {hybrid, t->inner, weights->navigator_weight, NULL, weights->navigator_bias[0], values};
-    if (t->means) {
-        sn_quarter_sums(weights->navigator_weight, SN_QUARTERS / 2, t->channels / 2, sums);
-        work.weight = sums;
-    }
+    navigator_work work = {t, weights, hybrid, NULL, values};
     sn_parallel(t->rows, 16, navigate_rows, &work);
 }
 
 static void navigate_row_backward(void *context, size_t row, float *sums) {
     const navigator_work *work = context;
-    const size_t half = work->inner / 2;
-    const float *phi = work->hybrid + row * work->inner, diff = work->diff_values[row];
-    for (size_t c = 0; c < half; c++)
+    const size_t channels = work->training->channels;
+    const float *phi = work->hybrid + row * 2 * channels, diff = work->diff_values[row];
+    for (size_t c = 0; c < channels; c++)
         sums[c] += diff * phi[c];
-    sums[half] += diff;
+    sums[channels] += diff;
 }
 
 void sn_navigator_training_backward(sn_scorer_training *t, const sn_scorer_weights *weights, const float *hybrid,
                                     const float *diff_values, float *gradients) {
-    const size_t half = t->inner / 2;
-    navigator_work work = {.hybrid = hybrid, .inner = t->inner, .diff_values = diff_values};
-    float *diff_weight = gradients + sn_weight_offset(weights, weights->navigator_weight);
-    sn_column_sums_run(t->sums, t->rows, half + 1, navigate_row_backward, &work, t->row);
-    if (t->means)
-        sn_quarter_spread(t->row, half, t->channels / 2, diff_weight);
-    else
-        memcpy(diff_weight, t->row, half * sizeof(float));
-    gradients[sn_weight_offset(weights, weights->navigator_bias)] = t->row[half];
+    navigator_work work = {t, weights, hybrid, diff_values, NULL};
+    sn_column_sums_run(t->sums, t->rows, t->channels + 1, navigate_row_backward, &work, t->row);
+    memcpy(gradients + sn_weight_offset(weights, weights->navigator_weight), t->row, t->channels * sizeof(float));
+    gradients[sn_weight_offset(weights, weights->navigator_bias)] = t->row[t->channels];
 }

@@ -11,8 +11,6 @@
 typedef struct sn_scorer_training_shape {
     size_t batch, grid_width, grid_height;
     size_t hard; /* patches of an image outside its reference set; may be 0 */
-    bool means;  /* the network sees the means of a residual's quarters (scorer/quarter_means.h): all weights of a quarter have one
-                    gradient */
 } sn_scorer_training_shape;
 
 /* Holds what backward needs of forward: one batch at a time. The weights give sizes only. */
@@ -23,7 +21,7 @@ void sn_scorer_training_destroy(sn_scorer_training *training);
 
 typedef struct sn_scorer_batch {
     size_t branch;
-    const float *hybrid;  /* (B, N, 2C); with means (B, N, 4) */
+    const float *hybrid;  /* (B, N, 2C) */
     const int32_t *order; /* (B, 4, hard), see sn_scan_orders */
     double dropout;       /* rate; 0: none */
     uint32_t key;         /* of the dropout: another one each step, the same in backward */
@@ -36,8 +34,7 @@ snarm_status sn_scorer_training_forward(sn_scorer_training *training, sn_scorer_
 snarm_status sn_scorer_training_backward(sn_scorer_training *training, const sn_scorer_weights *weights,
                                          const sn_scorer_batch *batch, const float *diff_logits, float *gradients);
 
-/* The navigator: values (B, N) = weight . phi + bias, before the sigmoid, of the first C of hybrid's 2C channels; with means of the first
- * two of four. */
+/* The navigator: values (B, N) = weight . phi + bias, before the sigmoid, of the first C of hybrid's 2C channels. */
 void sn_navigator_training_forward(const sn_scorer_training *training, const sn_scorer_weights *weights,
                                    const float *hybrid, float *values);
 /* Writes the gradients of its weight and bias, from that of values. */

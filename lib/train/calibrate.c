@@ -1,14 +1,14 @@
 #include "train/calibrate.h"
 
 #include "core/memory.h"
+#include "residual/inter.h"
 #include "residual/phi.h"
 #include "train/labels.h"
 
 #include <math.h>
 
 typedef struct memory {
-    float *features;
-    float *inter, *phi; /* of a sample's patch */
+    float *features, *inter, *phi, *squares; /* of a sample whose features are kept */
     int32_t *nearest;
     uint8_t *mask, *labels; /* labels (samples, N) */
     float *all;             /* (samples, N): distances, or sizes of residuals */
@@ -16,7 +16,7 @@ typedef struct memory {
 } memory;
 
 static void release(memory *m) {
-    void *const blocks[] = {m->features, m->inter, m->phi, m->nearest, m->mask, m->labels, m->all, m->gain};
+    void *const blocks[] = {m->features, m->inter, m->phi, m->squares, m->nearest, m->mask, m->labels, m->all, m->gain};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         sn_free(blocks[i]);
 }
@@ -30,64 +30,67 @@ static bool has_borders(const sn_samples_shape *shape) {
 
 static snarm_status allocate(memory *m, const sn_samples_shape *shape, size_t samples) {
     const size_t patches = shape->grid_width * shape->grid_height;
-    SN_TRY(sn_alloc(&m->features, patches, shape->channels * sizeof(float), "sample"));
-    SN_TRY(sn_alloc(&m->inter, shape->channels, sizeof(float), "sample"));
-    SN_TRY(sn_alloc(&m->phi, shape->channels, sizeof(float), "sample"));
-    SN_TRY(sn_alloc(&m->nearest, patches, shape->neighbours * sizeof(int32_t), "sample"));
+    if (shape->vectors == NULL) {
+        SN_TRY(sn_alloc(&m->features, patches, shape->channels * sizeof(float), "sample"));
+        SN_TRY(sn_alloc(&m->inter, patches, shape->channels * sizeof(float), "sample"));
+        SN_TRY(sn_alloc(&m->phi, patches, shape->channels * sizeof(float), "sample"));
+        SN_TRY(sn_alloc(&m->squares, patches, (size_t)sn_samples_stages(shape).count * sizeof(float), "sample"));
+        SN_TRY(sn_alloc(&m->nearest, patches, shape->neighbours * sizeof(int32_t), "sample"));
+    }
     SN_TRY(sn_alloc(&m->mask, shape->mask_width, shape->mask_height, "sample"));
     SN_TRY(sn_alloc(&m->labels, samples, patches, "labels of patches"));
     return sn_alloc(&m->all, samples, patches * sizeof(float), "distances of patches");
 }
 
-/* The inter-residual of patch i of the sample in memory. */
-static void find_residual(const memory *m, const sn_samples_shape *shape, const float *vectors, size_t i) {
-    const int32_t *nearest = m->nearest + i * shape->neighbours;
-    for (size_t c = 0; c < shape->channels; c++) {
-        float mean = 0;
-        for (size_t k = 0; k < shape->neighbours; k++)
-            mean += vectors[(size_t)nearest[k] * shape->channels + c];
-        m->inter[c] = mean / (float)shape->neighbours - m->features[i * shape->channels + c];
-    }
+/* The mean squares (N, stages) of a sample's inter-residuals. */
+static const float *squares_of(const memory *m, const sn_samples *samples, const float *vectors, size_t s) {
+    if (sn_samples_squares(samples, s) != NULL)
+        return sn_samples_squares(samples, s);
+    const sn_samples_shape *shape = sn_samples_get_shape(samples);
+    const size_t patches = shape->grid_width * shape->grid_height;
+    const sn_stages stages = sn_samples_stages(shape);
+    sn_samples_get(samples, s, 0, m->features, m->nearest, NULL, NULL);
+    sn_inter_residuals(vectors, m->nearest, shape->neighbours, m->features, patches, shape->channels, m->inter);
+    sn_phi(m->inter, patches, shape->channels, 1, m->phi, shape->channels);
+    sn_stage_squares(&stages, m->phi, shape->channels, patches, shape->channels, m->squares);
+    return m->squares;
 }
 
 /* Labels, distances and the scale. */
 static void measure_distances(sn_calibration *out, const sn_samples *samples, const float *vectors, memory *m) {
     const sn_samples_shape *shape = sn_samples_get_shape(samples);
     const size_t count = sn_samples_count(samples), patches = shape->grid_width * shape->grid_height;
+    const sn_stages stages = sn_samples_stages(shape);
     size_t good = 0;
     for (size_t s = 0; s < count; s++)
         good += !sn_samples_defective(samples, s);
-    double squares = 0, values = 0;
+    double sum = 0, summed = 0;
     for (size_t s = 0; s < count; s++) {
         uint8_t *labels = m->labels + s * patches;
-        sn_samples_get(samples, s, 0, m->features, m->nearest, m->all + s * patches, m->mask);
+        sn_samples_get(samples, s, 0, NULL, NULL, m->all + s * patches, m->mask);
         sn_label_patches(shape, m->mask, labels);
         if (good > 0 && sn_samples_defective(samples, s))
             continue;
+        const float *squares = squares_of(m, samples, vectors, s);
         for (size_t i = 0; i < patches; i++) {
             if (labels[i] != 0)
                 continue;
-            find_residual(m, shape, vectors, i);
-            for (size_t c = 0; c < shape->channels; c++)
-                squares += (double)m->inter[c] * (double)m->inter[c];
-            values += (double)shape->channels;
+            sum += (double)sn_stage_mean_square(&stages, squares + i * (size_t)stages.count);
+            summed++;
         }
     }
-    const double scale = squares > 0 ? sqrt(values / squares) : 1;
+    const double scale = sum > 0 ? sqrt(summed / sum) : 1;
     out->residual_scale = fmin(fmax(scale, 1e-6), 1e6);
 }
 
 /* Sizes of the scaled residuals in place of distances. */
 static void measure_sizes(const sn_calibration *found, const sn_samples *samples, const float *vectors, memory *m) {
     const sn_samples_shape *shape = sn_samples_get_shape(samples);
-    const size_t patches = shape->grid_width * shape->grid_height;
+    const size_t patches = shape->grid_width * shape->grid_height, stages = (size_t)shape->stages.count;
     for (size_t s = 0; s < sn_samples_count(samples); s++) {
-        sn_samples_get(samples, s, 0, m->features, m->nearest, NULL, NULL);
-        for (size_t i = 0; i < patches; i++) {
-            find_residual(m, shape, vectors, i);
-            sn_phi(m->inter, 1, shape->channels, (float)found->residual_scale, m->phi, shape->channels);
-            sn_residual_sizes(&found->prior.stages, m->phi, shape->channels, 1, shape->channels, &m->all[s * patches + i]);
-        }
+        const float *squares = squares_of(m, samples, vectors, s);
+        for (size_t i = 0; i < patches; i++)
+            m->all[s * patches + i] = sn_stage_size(squares + i * stages, stages, found->residual_scale);
     }
 }
 

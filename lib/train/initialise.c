@@ -1,8 +1,5 @@
 #include "train/initialise.h"
 
-#include "scorer/quarter_means.h"
-#include "scorer/training.h"
-
 #include <math.h>
 #include <string.h>
 
@@ -62,21 +59,4 @@ void sn_initialise(sn_scorer_weights *weights, sn_rng *rng) {
     size_t fan = 1;
     for (size_t i = 0; i < weights->count; i++)
         initialise(&weights->table[i], weights, &fan, rng);
-}
-
-static void make_alike(const sn_scorer_weights *weights, const float *parameter, size_t quarters) {
-    const size_t size = weights->channels / 2;
-    float *values = weights->values + sn_weight_offset(weights, parameter);
-    for (size_t q = 0; q < quarters; q++) {
-        float sum;
-        sn_quarter_sums(values + q * size, 1, size, &sum);
-        sum /= (float)size;
-        sn_quarter_spread(&sum, 1, size, values + q * size);
-    }
-}
-
-void sn_make_quarters_alike(sn_scorer_weights *weights) {
-    make_alike(weights, weights->navigator_weight, SN_QUARTERS / 2);
-    for (size_t b = 0; b < weights->branches; b++)
-        make_alike(weights, weights->embed_weight[b], SN_QUARTERS * weights->embedding);
 }

@@ -10,7 +10,4 @@
  * first map is that of the prior. */
 void sn_initialise(sn_scorer_weights *weights, sn_rng *rng);
 
-/* All weights of a quarter of the residuals' channels (scorer/quarter_means.h) become their mean. */
-void sn_make_quarters_alike(sn_scorer_weights *weights);
-
 #endif

@@ -13,7 +13,6 @@ enum { CHUNK = 8192 };
 typedef struct sn_chunk {
     size_t begin, count, group;
     sn_range_kind kind;
-    float rate;
 } chunk;
 
 /* A group's factors in a step. */
@@ -93,7 +92,7 @@ snarm_status sn_optimiser_create(sn_optimiser **out, const float *values, size_t
     for (size_t i = 0; i < range_count; i++)
         for (size_t at = 0; at < ranges[i].count; at += CHUNK) {
             const size_t here = ranges[i].count - at < CHUNK ? ranges[i].count - at : CHUNK;
-            *next++ = (chunk){ranges[i].begin + at, here, ranges[i].group, ranges[i].kind, ranges[i].rate};
+            *next++ = (chunk){ranges[i].begin + at, here, ranges[i].group, ranges[i].kind};
         }
     *out = optimiser;
     return SNARM_OK;
@@ -135,7 +134,7 @@ static void add_squares(void *context, size_t begin, size_t end, int thread) {
 static void step_chunk(const step *work, const chunk *c) {
     const sn_optimiser *o = work->optimiser;
     const group_rates rates = o->rates[c->group];
-    const float keep = c->kind == SN_RANGE_DECAYED ? rates.keep : 1, rate = c->rate * rates.step;
+    const float keep = c->kind == SN_RANGE_DECAYED ? rates.keep : 1;
     const float b1 = (float)(1 - o->options.beta1), b2 = (float)o->options.beta2;
     const float b2_rest = (float)(1 - o->options.beta2), epsilon = (float)o->options.epsilon;
     const float *restrict gradients = work->gradients + c->begin;
@@ -145,7 +144,7 @@ static void step_chunk(const step *work, const chunk *c) {
         const float g = gradients[i] * work->scale;
         const float m = first[i] + b1 * (g - first[i]), v = second[i] * b2 + b2_rest * g * g;
         first[i] = m, second[i] = v;
-        values[i] = values[i] * keep - rate * (m / (sqrtf(v) * rates.inverse_root + epsilon));
+        values[i] = values[i] * keep - rates.step * (m / (sqrtf(v) * rates.inverse_root + epsilon));
     }
 }
 

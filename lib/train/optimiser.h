@@ -20,7 +20,6 @@ typedef struct sn_range {
     size_t begin, count;
     size_t group;
     sn_range_kind kind;
-    float rate; /* times the step's rate; 0 up */
 } sn_range;
 
 typedef struct sn_optimiser_options {

@@ -1,6 +1,5 @@
 #include "train/parameters.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,13 +17,7 @@ static size_t group_of(const sn_weight *weight) {
     return 1 + (strncmp(weight->name, "head_list.", strlen("head_list.")) == 0 ? index / SN_SCANS : index);
 }
 
-static bool sees_residuals(const sn_weight *weight) {
-    return weight->dims > 1 && (strncmp(weight->name, "simple_predictor.", strlen("simple_predictor.")) == 0 ||
-                                strncmp(weight->name, "conv_list.", strlen("conv_list.")) == 0);
-}
-
-void sn_parameter_ranges(const sn_scorer_weights *weights, bool means, sn_range *ranges) {
-    const float together = (float)(1 / sqrt((double)weights->channels / 2));
+void sn_parameter_ranges(const sn_scorer_weights *weights, sn_range *ranges) {
     for (size_t i = 0; i < weights->count; i++) {
         const sn_weight *weight = &weights->table[i];
         const bool statistic =
@@ -36,7 +29,6 @@ void sn_parameter_ranges(const sn_scorer_weights *weights, bool means, sn_range 
                                .group = group_of(weight),
                                .kind = statistic ? SN_RANGE_STATISTIC
                                        : decayed ? SN_RANGE_DECAYED
-                                                 : SN_RANGE_UNDECAYED,
-                               .rate = means && sees_residuals(weight) ? together : 1};
+                                                 : SN_RANGE_UNDECAYED};
     }
 }

@@ -11,9 +11,7 @@ static inline size_t sn_parameter_groups(const sn_scorer_weights *weights) {
 }
 
 /* ranges (weights->count): one a tensor, in the order of the table. Decayed are all matrices and kernels but
- * A_log; the running statistics of the heads' norms are SN_RANGE_STATISTIC. means: the network sees the means of a residual's quarters. A
- * step of AdamW moves every weight as far, however many there are, so the C / 2 weights of a quarter, which all move the same way, would
- * move what multiplies the mean C / 2 times as far as other parameters: they go at 1 / sqrt(C / 2) of the rate. */
-void sn_parameter_ranges(const sn_scorer_weights *weights, bool means, sn_range *ranges);
+ * A_log; the running statistics of the heads' norms are SN_RANGE_STATISTIC. */
+void sn_parameter_ranges(const sn_scorer_weights *weights, sn_range *ranges);
 
 #endif

@@ -80,6 +80,10 @@ void sn_train_options_settle(snarm_train_options *o, size_t patches) {
         o->samples = (int32_t)fewer(SAMPLES, SAMPLES_LEAST, patches);
 }
 
+bool sn_train_sees_means(const snarm_train_options *o) {
+    return o->shuffled == 1;
+}
+
 void sn_train_plan_make(sn_train_plan *plan, const snarm_train_options *o) {
     *plan = (sn_train_plan){.steps = o->steps,
                             .warmup = o->steps / 20,
@@ -128,6 +132,6 @@ void sn_train_identify(const sn_train_plan *plan, const sn_samples *samples, con
              shape->grid_width, shape->grid_height, shape->channels, vectors, shape->neighbours,
              sn_samples_count(samples), plan->calibration.residual_scale, plan->calibration.prior.slope,
              plan->calibration.prior.centre, (long long)plan->steps, plan->batch, plan->rate, plan->decay, plan->dropout, plan->shuffled,
-             plan->shuffled == 1 ? " (means)" : "",
+             shape->vectors != NULL ? " (means)" : "",
              plan->embedding, plan->depth, plan->reference_ratio, (unsigned long long)plan->seed);
 }

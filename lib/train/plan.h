@@ -10,6 +10,10 @@ snarm_status sn_train_options_read(snarm_train_options *out, const snarm_train_o
 /* Those, which depend on the number of patches. */
 void sn_train_options_settle(snarm_train_options *options, size_t patches);
 
+/* Whether the network is to see means over channels: residuals of which all channels have changed places in every sample tell of single
+ * channels nothing that holds for two samples, and what is left of them is how large they are. */
+bool sn_train_sees_means(const snarm_train_options *options);
+
 /* A plan from checked options; calibration, smoothing and identity are left to be set. */
 void sn_train_plan_make(sn_train_plan *plan, const snarm_train_options *options);
 

@@ -15,12 +15,11 @@ typedef struct sn_step_options {
     sn_map_loss_options map_loss;
     double navigator_weight, navigator_alpha, navigator_gamma; /* of the focal loss on the navigator */
     double dropout;
-    double shuffled; /* share of samples whose channels are shuffled, 0..1 */
-    bool means;      /* instead, the network sees the means of the residuals' quarters (scorer/quarter_means.h) */
+    double shuffled; /* share of samples whose channels are shuffled, 0..1; of samples with means none is */
 } sn_step_options;
 
 typedef struct sn_step sn_step;
-/* samples and bank must outlive it; sizes gives the network's. */
+/* samples and bank must outlive it; sizes gives the network's: of sn_seen_channels channels. */
 snarm_status sn_step_create(sn_step **out, const sn_scorer_weights *sizes, const sn_samples *samples,
                             const snarm_bank *bank, const sn_step_options *options);
 void sn_step_destroy(sn_step *step);

@@ -147,9 +147,15 @@ snarm_status snarm_train_scorer(const char *path, const snarm_bank *bank, const 
     if (channels % 2 != 0)
         return sn_error(SNARM_ERROR_ARGUMENT, "%s: the bank has %d channels, expected an even number", function,
                         (int)channels);
-    t.shape = (sn_samples_shape){(size_t)source->grid_width, (size_t)source->grid_height, (size_t)channels,
-                                 neighbours != 0 ? (size_t)neighbours : 3, (size_t)source->mask_width,
-                                 (size_t)source->mask_height, t.options.coverage, {0}};
+    t.shape = (sn_samples_shape){.grid_width = (size_t)source->grid_width,
+                                 .grid_height = (size_t)source->grid_height,
+                                 .channels = (size_t)channels,
+                                 .neighbours = neighbours != 0 ? (size_t)neighbours : 3,
+                                 .mask_width = (size_t)source->mask_width,
+                                 .mask_height = (size_t)source->mask_height,
+                                 .coverage = t.options.coverage};
+    if (sn_train_sees_means(&t.options))
+        SN_TRY(snarm_bank_get_vectors(bank, &t.shape.vectors, NULL));
     t.patches = t.shape.grid_width * t.shape.grid_height;
     SN_TRY(sn_check_coverage(t.options.coverage, t.patches, "snarm_train_options"));
     SN_TRY(take_stages(&t.shape.stages, &t.options, channels));

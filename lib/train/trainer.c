@@ -8,8 +8,10 @@
 #include "train/optimiser.h"
 #include "train/parameters.h"
 #include "train/schedule.h"
+#include "train/seen.h"
 #include "train/step.h"
 #include "train/validation.h"
+#include "train/widen.h"
 
 #include <math.h>
 #include <string.h>
@@ -35,16 +37,14 @@ typedef struct trainer {
     snarm_train_report *report;
 } trainer;
 
-/* Residuals of which all channels have changed places in every sample tell of single channels nothing that holds for two samples; what is
- * left of them is how large they are. */
-static bool sees_means(const sn_train_plan *plan) {
-    return plan->shuffled == 1;
+static bool sees_means(const trainer *t) {
+    return sn_samples_get_shape(t->samples)->vectors != NULL;
 }
 
 static snarm_status make_network(trainer *t, const snarm_bank *bank) {
     const sn_train_plan *plan = t->plan;
     const sn_samples_shape *shape = sn_samples_get_shape(t->samples);
-    sn_scorer_weights sizes = {.channels = shape->channels,
+    sn_scorer_weights sizes = {.channels = sn_seen_channels(t->samples),
                                .embedding = plan->embedding,
                                .branches = plan->branches,
                                .depth = plan->depth,
@@ -56,11 +56,13 @@ static snarm_status make_network(trainer *t, const snarm_bank *bank) {
                                .prior = plan->calibration.prior,
                                .neighbours = (int32_t)shape->neighbours};
     memcpy(sizes.rates, plan->rates, sizeof sizes.rates);
+    if (sees_means(t))
+        sizes.prior.stages.count = 0; /* it has no channels to tell them by: sizes are given to it as distances */
     SN_TRY(sn_scorer_weights_create(&t->weights, &sizes));
     SN_TRY(sn_scorer_weights_create(&t->averaged, &sizes));
     sn_initialise(t->weights, &t->random);
-    if (sees_means(plan))
-        sn_make_quarters_alike(t->weights);
+    if (sees_means(t))
+        sn_narrow_start(t->weights, shape->channels);
     const sn_step_options step = {
         .batch = plan->batch,
         .reference_ratio = plan->reference_ratio,
@@ -71,8 +73,7 @@ static snarm_status make_network(trainer *t, const snarm_bank *bank) {
         .navigator_alpha = plan->focal_alpha,
         .navigator_gamma = plan->focal_gamma,
         .dropout = plan->dropout,
-        .shuffled = plan->shuffled,
-        .means = sees_means(plan)};
+        .shuffled = plan->shuffled};
     return sn_step_create(&t->step, t->weights, t->samples, bank, &step);
 }
 
@@ -85,7 +86,7 @@ static snarm_status make_optimiser(trainer *t) {
                                           .average = t->plan->average};
     sn_range *ranges;
     SN_TRY(sn_alloc(&ranges, t->weights->count, sizeof *ranges, "parameters"));
-    sn_parameter_ranges(t->weights, sees_means(t->plan), ranges);
+    sn_parameter_ranges(t->weights, ranges);
     snarm_status status = sn_optimiser_create(&t->optimiser, t->weights->values, t->weights->values_count, ranges,
                                               t->weights->count, sn_parameter_groups(t->weights), &options);
     sn_free(ranges);
@@ -94,7 +95,12 @@ static snarm_status make_optimiser(trainer *t) {
 
 static snarm_status make_rest(trainer *t, const sn_samples *held_out, const snarm_bank *bank) {
     const sn_train_plan *plan = t->plan;
-    const sn_validation_options options = {plan->reference_ratio, plan->calibration.residual_scale, plan->smoothing, plan->score_window, plan->stage_weights};
+    const sn_validation_options options = {.reference_ratio = plan->reference_ratio,
+                                           .residual_scale = plan->calibration.residual_scale,
+                                           .smoothing = plan->smoothing,
+                                           .score_window = plan->score_window,
+                                           .stage_weights = plan->stage_weights,
+                                           .stages = plan->calibration.prior.stages};
     SN_TRY(sn_validation_create(&t->validation, held_out, bank, &options));
     t->held_out = sn_samples_count(held_out);
     SN_TRY(sn_alloc(&t->distance_scores, t->held_out, sizeof(float), "held-out scores"));
@@ -287,6 +293,8 @@ static snarm_status finish(trainer *t, sn_trained *out) {
     memcpy(t->weights->values, t->best, t->weights->values_count * sizeof(float));
     SN_TRY(sn_score_share_choose(&out->score, t->best_scores, t->distance_scores,
                                  sn_validation_labels(t->validation), t->held_out));
+    if (sees_means(t))
+        return sn_widen(&out->weights, t->weights, sn_samples_get_shape(t->samples)->channels, &t->plan->calibration.prior);
     out->weights = t->weights;
     t->weights = NULL;
     return SNARM_OK;

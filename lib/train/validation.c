@@ -3,20 +3,19 @@
 #include "core/memory.h"
 #include "core/threads.h"
 #include "map/score.h"
-#include "residual/engine.h"
 #include "scorer/scorer.h"
 #include "snarm/map.h"
 #include "snarm/metrics.h"
+#include "train/seen.h"
 
 #include <string.h>
 
 struct sn_validation {
     const sn_samples *samples;
-    const float *vectors;
+    sn_seen *seen;
     sn_validation_options options;
     size_t patches, channels, pixels;
-    float *features, *inter, *distances, *hybrid, *logits, *map;
-    int32_t *nearest;
+    float *distances, *hybrid, *logits, *map;
     uint8_t *mask, *reference;
     double *score_scratch;
     float *scores, *distance_scores; /* (samples) */
@@ -25,14 +24,11 @@ struct sn_validation {
 };
 
 static snarm_status make_room(sn_validation *v) {
-    const size_t neighbours = sn_samples_get_shape(v->samples)->neighbours, count = sn_samples_count(v->samples);
-    SN_TRY(sn_alloc(&v->features, v->patches, v->channels * sizeof(float), "held-out sample"));
-    SN_TRY(sn_alloc(&v->inter, v->patches, v->channels * sizeof(float), "held-out sample"));
+    const size_t count = sn_samples_count(v->samples);
     SN_TRY(sn_alloc(&v->distances, v->patches, sizeof(float), "held-out sample"));
     SN_TRY(sn_alloc(&v->hybrid, v->patches, 2 * v->channels * sizeof(float), "held-out sample"));
     SN_TRY(sn_alloc(&v->logits, v->patches, SN_BRANCHES_MAX * SN_SCANS * sizeof(float), "held-out sample"));
     SN_TRY(sn_alloc(&v->map, v->pixels, sizeof(float), "held-out sample"));
-    SN_TRY(sn_alloc(&v->nearest, v->patches, neighbours * sizeof(int32_t), "held-out sample"));
     SN_TRY(sn_alloc(&v->mask, v->pixels, 1, "held-out sample"));
     SN_TRY(sn_alloc(&v->reference, v->patches, 1, "held-out sample"));
     SN_TRY(sn_alloc(&v->score_scratch, sn_map_score_scratch((int32_t)sn_samples_get_shape(v->samples)->mask_width), sizeof(double),
@@ -49,9 +45,10 @@ snarm_status sn_validation_create(sn_validation **out, const sn_samples *samples
     SN_TRY(sn_alloc_zeroed(&v, 1, sizeof *v, "validation"));
     const sn_samples_shape *shape = sn_samples_get_shape(samples);
     v->samples = samples, v->options = *options;
-    v->patches = shape->grid_width * shape->grid_height, v->channels = shape->channels;
+    v->patches = shape->grid_width * shape->grid_height, v->channels = sn_seen_channels(samples);
     v->pixels = shape->mask_width * shape->mask_height;
-    snarm_status status = snarm_bank_get_vectors(bank, &v->vectors, NULL);
+    const sn_seen_options seen = {options->reference_ratio, options->residual_scale, options->stages};
+    snarm_status status = sn_seen_create(&v->seen, samples, bank, &seen);
     if (status == SNARM_OK)
         status = make_room(v);
     if (status != SNARM_OK) {
@@ -65,8 +62,9 @@ snarm_status sn_validation_create(sn_validation **out, const sn_samples *samples
 void sn_validation_destroy(sn_validation *v) {
     if (v == NULL)
         return;
-    void *const blocks[] = {v->features, v->inter, v->distances, v->hybrid, v->logits, v->map,
-                            v->nearest,  v->mask,  v->reference, v->scores, v->labels, v->distance_scores, v->score_scratch};
+    sn_seen_destroy(v->seen);
+    void *const blocks[] = {v->distances, v->hybrid, v->logits, v->map,           v->mask,
+                            v->reference, v->scores, v->labels, v->distance_scores, v->score_scratch};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         sn_free(blocks[i]);
     sn_free(v);
@@ -75,8 +73,7 @@ void sn_validation_destroy(sn_validation *v) {
 /* The network for these weights. */
 typedef struct network {
     snarm_scorer *scorer;
-    snarm_residual *engine;
-    int32_t maps;
+    const sn_scorer_weights *weights;
 } network;
 
 static snarm_status open_network(const sn_validation *v, const sn_scorer_weights *weights, network *n) {
@@ -88,15 +85,8 @@ static snarm_status open_network(const sn_validation *v, const sn_scorer_weights
     options.reference_ratio = v->options.reference_ratio;
     options.threads = sn_threads_current();
     options.coverage = shape->coverage;
-    SN_TRY(sn_scorer_create_from_weights(&n->scorer, weights, &options));
-    n->maps = (int32_t)(weights->branches * SN_SCANS);
-    snarm_residual_options residual;
-    snarm_residual_options_init(&residual);
-    residual.patches = (int32_t)v->patches, residual.channels = (int32_t)v->channels;
-    residual.neighbours = (int32_t)shape->neighbours;
-    residual.reference_ratio = v->options.reference_ratio, residual.scale = v->options.residual_scale;
-    residual.threads = sn_threads_current();
-    return snarm_residual_create(&n->engine, weights->navigator_weight, weights->navigator_bias[0], &residual);
+    n->weights = weights;
+    return sn_scorer_create_from_weights(&n->scorer, weights, &options);
 }
 
 static snarm_status smooth(sn_validation *v) {
@@ -116,24 +106,25 @@ static snarm_status map_of_distances(sn_validation *v) {
     return smooth(v);
 }
 
-static snarm_status map_of_network(sn_validation *v, const network *n) {
+static snarm_status map_of_network(sn_validation *v, size_t sample, const network *n) {
     const sn_samples_shape *shape = sn_samples_get_shape(v->samples);
     const int32_t grid_width = (int32_t)shape->grid_width, grid_height = (int32_t)shape->grid_height;
     const int32_t width = (int32_t)shape->mask_width, height = (int32_t)shape->mask_height;
-    const int32_t threads = sn_threads_current();
-    sn_residual_inter_of(n->engine, v->vectors, v->nearest, v->features, v->inter);
-    SN_TRY(snarm_residual_hybrid(n->engine, v->features, v->inter, v->hybrid, v->reference, NULL));
+    const int32_t threads = sn_threads_current(), maps = (int32_t)(n->weights->branches * SN_SCANS);
+    SN_TRY(sn_seen_read(v->seen, sample, 0, n->weights->navigator_weight, n->weights->navigator_bias[0], v->hybrid, v->reference,
+                        v->distances, v->mask));
     SN_TRY(snarm_scorer_logits(n->scorer, v->hybrid, v->reference, v->logits));
     SN_TRY(snarm_scorer_add_prior(n->scorer, v->distances, v->logits));
-    SN_TRY(snarm_map_from_logits(v->logits, n->maps, grid_width, grid_height, width, height, threads, v->map));
+    SN_TRY(snarm_map_from_logits(v->logits, maps, grid_width, grid_height, width, height, threads, v->map));
     return smooth(v);
 }
 
-/* After the network's map, whose residuals it takes, and in its place. */
+/* After the network's map, of whose sample it is, and in its place. */
 static snarm_status score_distances(sn_validation *v, size_t sample) {
     if (v->options.stage_weights != NULL)
-        sn_stage_distances(&sn_samples_get_shape(v->samples)->stages, v->options.stage_weights, v->inter, v->patches, v->channels,
-                           v->distances);
+        sn_seen_weighted_distances(v->seen, v->options.stage_weights, v->distances);
+    else
+        sn_samples_get(v->samples, sample, 0, NULL, NULL, v->distances, NULL);
     SN_TRY(map_of_distances(v));
     return score(v, &v->distance_scores[sample]);
 }
@@ -142,8 +133,8 @@ static snarm_status collect(sn_validation *v, const network *n, snarm_pixel_metr
     const sn_samples_shape *shape = sn_samples_get_shape(v->samples);
     const int32_t width = (int32_t)shape->mask_width, height = (int32_t)shape->mask_height;
     for (size_t s = 0; s < sn_samples_count(v->samples); s++) {
-        sn_samples_get(v->samples, s, 0, v->features, v->nearest, v->distances, v->mask);
-        SN_TRY(n != NULL ? map_of_network(v, n) : map_of_distances(v));
+        sn_samples_get(v->samples, s, 0, NULL, NULL, v->distances, v->mask);
+        SN_TRY(n != NULL ? map_of_network(v, s, n) : map_of_distances(v));
         SN_TRY(snarm_pixel_metrics_add(pixels, v->map, v->mask, width, height));
         SN_TRY(score(v, &v->scores[s]));
         if (n != NULL && !v->distances_scored)
@@ -177,7 +168,6 @@ snarm_status sn_validation_run(sn_validation *v, const sn_scorer_weights *weight
     if (status == SNARM_OK)
         status = measure(v, &n, result);
     snarm_scorer_destroy(n.scorer);
-    snarm_residual_destroy(n.engine);
     return status;
 }
 

@@ -60,7 +60,7 @@ static bool run_step(report *r, step *s, const sn_safetensors *expected, size_t 
     float *values = malloc(s->batch * s->patches * sizeof *values);
     s->logits = malloc(s->batch * SN_SCANS * s->patches * sizeof *s->logits);
     s->gradients = calloc(s->weights->values_count, sizeof *s->gradients);
-    const sn_scorer_training_shape shape = {s->batch, s->width, s->height, s->hard, false};
+    const sn_scorer_training_shape shape = {s->batch, s->width, s->height, s->hard};
     const sn_scorer_batch batch = {.branch = branch, .hybrid = s->hybrid, .order = s->order};
     sn_scorer_training *training = NULL;
     bool ran = grad_logits != NULL && grad_navigator != NULL &&

@@ -37,8 +37,8 @@ static float *normals(sn_rng *rng, size_t count) {
     return values;
 }
 
-static sn_samples *make_samples(sn_rng *rng, size_t grid, size_t channels, size_t mask) {
-    const sn_samples_shape shape = {grid, grid, channels, 3, mask, mask, NULL, {0}};
+static sn_samples *make_samples(sn_rng *rng, size_t grid, size_t channels, size_t mask, const float *vectors) {
+    const sn_samples_shape shape = {grid, grid, channels, 3, mask, mask, NULL, {0}, vectors};
     sn_samples *samples;
     check(sn_samples_create(&samples, &shape, SAMPLES));
     int32_t *nearest = malloc(grid * grid * 3 * sizeof *nearest);
@@ -87,8 +87,9 @@ typedef struct bench {
 static const sn_map_loss_options map_loss = {.focal_weight = 1, .dice_weight = 1, .alpha = 0.5, .gamma = 2};
 static const double dropout = 0.1;
 
-static void make_network(bench *b, size_t embedding) {
-    const sn_scorer_weights sizes = {.channels = b->channels,
+/* seen: channels that it sees: all, or 2, those of means. */
+static void make_network(bench *b, size_t embedding, size_t seen) {
+    const sn_scorer_weights sizes = {.channels = seen,
                                      .embedding = embedding,
                                      .branches = BRANCHES,
                                      .depth = 2,
@@ -101,7 +102,7 @@ static void make_network(bench *b, size_t embedding) {
     sn_initialise(b->weights, &b->rng);
     b->gradients = calloc(b->weights->values_count, sizeof *b->gradients);
     sn_range *ranges = malloc(b->weights->count * sizeof *ranges);
-    sn_parameter_ranges(b->weights, false, ranges);
+    sn_parameter_ranges(b->weights, ranges);
     const sn_optimiser_options adam = {0.9, 0.999, 1e-8, 0.05, 1, 0.99};
     check(sn_optimiser_create(&b->optimiser, b->weights->values, b->weights->values_count, ranges,
                               b->weights->count, sn_parameter_groups(b->weights), &adam));
@@ -112,7 +113,9 @@ static void make_whole(bench *b) {
     float *vectors = normals(&b->rng, BANK * b->channels);
     check(snarm_bank_create(&b->bank, vectors, NULL, BANK, (int32_t)b->channels, NULL));
     free(vectors);
-    b->samples = make_samples(&b->rng, b->grid, b->channels, 8 * b->grid);
+    const float *kept;
+    check(snarm_bank_get_vectors(b->bank, &kept, NULL));
+    b->samples = make_samples(&b->rng, b->grid, b->channels, 8 * b->grid, kept);
     const sn_step_options options = {.batch = BATCH,
                                      .reference_ratio = 0.75,
                                      .residual_scale = 1,
@@ -121,14 +124,13 @@ static void make_whole(bench *b) {
                                      .navigator_weight = 1,
                                      .navigator_alpha = 0.5,
                                      .navigator_gamma = 2,
-                                     .dropout = dropout,
-                                     .means = true};
+                                     .dropout = dropout};
     check(sn_step_create(&b->step, b->weights, b->samples, b->bank, &options));
 }
 
 static void make_given(bench *b) {
     const size_t patches = b->grid * b->grid, rows = BATCH * patches, side = 8 * b->grid;
-    const sn_scorer_training_shape shape = {BATCH, b->grid, b->grid, b->hard, false};
+    const sn_scorer_training_shape shape = {BATCH, b->grid, b->grid, b->hard};
     check(sn_scorer_training_create(&b->training, b->weights, &shape));
     check(sn_map_loss_create(&b->loss, BATCH, SN_SCANS, (int32_t)b->grid, (int32_t)b->grid, (int32_t)side,
                              (int32_t)side, &map_loss));
@@ -240,7 +242,7 @@ int main(int argc, char **argv) {
     bench b = {.grid = grid, .channels = channels};
     b.hard = grid * grid - sn_reference_count(0.75, grid * grid);
     sn_rng_seed(&b.rng, 1, 0);
-    make_network(&b, embedding);
+    make_network(&b, embedding, given ? channels : 2);
     (given ? make_given : make_whole)(&b);
     double *seconds = malloc(runs * sizeof *seconds);
     time_steps(&b, given, runs, seconds);

@@ -265,7 +265,7 @@ void reference_training(training_case *c, bool open_stays) {
 
 void run_training(training_case *c, int threads, float *logits, float *gradients) {
     const int former = sn_threads_enter(threads);
-    const sn_scorer_training_shape shape = {c->sizes.batch, c->sizes.width, c->sizes.height, c->sizes.hard, false};
+    const sn_scorer_training_shape shape = {c->sizes.batch, c->sizes.width, c->sizes.height, c->sizes.hard};
     sn_scorer_training *training;
     ck_ok(sn_scorer_training_create(&training, c->weights, &shape));
     ck_ok(sn_scorer_training_forward(training, c->weights, &c->batch, logits));
@@ -281,7 +281,7 @@ static bool is_navigator(const sn_weight *weight) {
 
 bool has_gradient(const training_case *c, const sn_weight *weight) {
     sn_range *ranges = malloc(c->weights->count * sizeof *ranges);
-    sn_parameter_ranges(c->weights, false, ranges);
+    sn_parameter_ranges(c->weights, ranges);
     const sn_range range = ranges[weight - c->weights->table];
     free(ranges);
     return range.kind != SN_RANGE_STATISTIC && (range.group == 0 || range.group == 1 + c->sizes.branch);

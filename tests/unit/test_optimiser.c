@@ -14,7 +14,7 @@ static sn_rng rng;
 
 static const sn_optimiser_options usual = {0.9, 0.999, 1e-8, 0.05, 5, 0.9};
 static const sn_range small_ranges[] = {
-    {0, 3, 0, SN_RANGE_DECAYED, 1}, {3, 2, 0, SN_RANGE_UNDECAYED, 1}, {5, 2, 1, SN_RANGE_DECAYED, 1}};
+    {0, 3, 0, SN_RANGE_DECAYED}, {3, 2, 0, SN_RANGE_UNDECAYED}, {5, 2, 1, SN_RANGE_DECAYED}};
 
 /* By torch 2.13: parameters p_i = 0.5 sin(0.9 i + 0.2), i = 0..6, split as small_ranges; AdamW
  * (foreach=False) with a parameter group without decay for the second; six steps of gradients 2 (1 + t)
@@ -97,10 +97,10 @@ END_TEST
 
 START_TEST(others_are_left_alone) {
     /* The statistic lies in group 0, and its "gradient" is no number: nobody may look at it. */
-    static const sn_range ranges[] = {{0, 2, 1, SN_RANGE_DECAYED, 1},
-                                      {2, 0, 0, SN_RANGE_DECAYED, 1},
-                                      {2, 2, 0, SN_RANGE_STATISTIC, 1},
-                                      {4, 1, 0, SN_RANGE_UNDECAYED, 1}};
+    static const sn_range ranges[] = {{0, 2, 1, SN_RANGE_DECAYED},
+                                      {2, 0, 0, SN_RANGE_DECAYED},
+                                      {2, 2, 0, SN_RANGE_STATISTIC},
+                                      {4, 1, 0, SN_RANGE_UNDECAYED}};
     float values[5] = {1, -2, 3, 4, 5};
     const float gradients[5] = {NAN, INFINITY, NAN, INFINITY, 0.5f};
     sn_optimiser *optimiser;
@@ -136,9 +136,9 @@ END_TEST
 
 START_TEST(threads_change_no_bit) {
     enum { COUNT = 100003 };
-    const sn_range ranges[] = {{0, 50000, 0, SN_RANGE_DECAYED, 1},
-                               {50000, 3, 1, SN_RANGE_STATISTIC, 1},
-                               {50003, 50000, 1, SN_RANGE_UNDECAYED, 1}};
+    const sn_range ranges[] = {{0, 50000, 0, SN_RANGE_DECAYED},
+                               {50000, 3, 1, SN_RANGE_STATISTIC},
+                               {50003, 50000, 1, SN_RANGE_UNDECAYED}};
     float *start = random_floats(&rng, COUNT), *values[3], *averages[3];
     double norm = 0;
     for (int t = 0; t < 3; t++) {
@@ -234,24 +234,6 @@ START_TEST(learning_rates) {
 }
 END_TEST
 
-/* A range at half of the rate moves half as far. */
-START_TEST(slower_range) {
-    const sn_range ranges[] = {{0, 2, 0, SN_RANGE_UNDECAYED, 1}, {2, 2, 0, SN_RANGE_UNDECAYED, 0.5f}};
-    float values[4] = {1, 2, 1, 2};
-    const float gradients[4] = {0.5f, -2, 0.5f, -2};
-    sn_optimiser *optimiser;
-    sn_step_report report;
-    ck_ok(sn_optimiser_create(&optimiser, values, 4, ranges, 2, 1, &usual));
-    sn_optimiser_step(optimiser, values, gradients, &(bool){true}, 0.25, &report);
-    for (size_t i = 0; i < 2; i++) {
-        const float start = (float)(i + 1);
-        ck_assert(values[i] != start);
-        ck_assert_float_eq_tol(values[2 + i] - start, 0.5f * (values[i] - start), 1e-6f);
-    }
-    sn_optimiser_destroy(optimiser);
-}
-END_TEST
-
 START_TEST(ranges_of_a_scorer) {
     sn_scorer_weights sizes = scorer_paper_sizes(), *weights;
     sizes.channels = 8, sizes.embedding = 4, sizes.branches = 12, sizes.depth = 11;
@@ -259,7 +241,7 @@ START_TEST(ranges_of_a_scorer) {
         sizes.rates[b] = b;
     ck_ok(sn_scorer_weights_create(&weights, &sizes));
     sn_range *ranges = malloc(weights->count * sizeof *ranges);
-    sn_parameter_ranges(weights, false, ranges);
+    sn_parameter_ranges(weights, ranges);
     static const struct {
         const char *name;
         size_t group;
@@ -291,15 +273,6 @@ START_TEST(ranges_of_a_scorer) {
                       "%s: group %zu, kind %d", some[k].name, ranges[i].group, (int)ranges[i].kind);
         ck_assert(ranges[i].begin == (size_t)(weights->table[i].data - weights->values));
     }
-    for (size_t i = 0; i < weights->count; i++)
-        ck_assert(ranges[i].rate == 1);
-    sn_parameter_ranges(weights, true, ranges);
-    for (size_t i = 0; i < weights->count; i++) {
-        const char *name = weights->table[i].name;
-        const bool slower = strcmp(name, "simple_predictor.weight") == 0 ||
-                            (strncmp(name, "conv_list.", 10) == 0 && strstr(name, ".weight") != NULL);
-        ck_assert_msg(ranges[i].rate == (slower ? 0.5f : 1), "%s: rate %g", name, (double)ranges[i].rate);
-    }
     sn_optimiser *optimiser;
     ck_ok(sn_optimiser_create(&optimiser, weights->values, weights->values_count, ranges, weights->count,
                               sn_parameter_groups(weights), &usual));
@@ -319,7 +292,6 @@ int main(void) {
     tcase_add_test(cases, threads_change_no_bit);
     tcase_add_test(cases, wrong_optimisers);
     tcase_add_test(cases, learning_rates);
-    tcase_add_test(cases, slower_range);
     tcase_add_test(cases, ranges_of_a_scorer);
     suite_add_tcase(suite, cases);
     return run_suite(suite);

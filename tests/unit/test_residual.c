@@ -64,16 +64,57 @@ static int32_t nearest_of(const float *features, size_t patches, size_t channels
     return best;
 }
 
+static double distance_of(const float *features, size_t channels, size_t i, size_t j) {
+    double sum = 0;
+    for (size_t c = 0; c < channels; c++)
+        sum += pow((double)features[i * channels + c] - (double)features[j * channels + c], 2);
+    return sum;
+}
+
+static int by_distance(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Far ones are as far away as the patches at their places in the whole order, which begin behind the ranked ones, grow by one ratio but for
+ * rounding, and end with the last. */
+static void check_far(const float *features, size_t patches, size_t channels, const uint16_t *far) {
+    const size_t behind = SN_RANKS + 1, known = patches - 1 > behind ? patches - 1 - behind : 0;
+    double *sorted = malloc(patches * sizeof *sorted);
+    for (size_t i = 0; i < patches; i++) {
+        for (size_t j = 0; j < patches; j++)
+            sorted[j] = j == i ? INFINITY : distance_of(features, channels, i, j);
+        qsort(sorted, patches, sizeof *sorted, by_distance);
+        size_t count = 0;
+        for (size_t f = 0, former = behind - 1; f < SN_RANKS_FAR; f++) {
+            const uint16_t other = far[i * SN_RANKS_FAR + f];
+            if (other == SN_RANKS_NONE)
+                continue;
+            ck_assert(other < patches && other != i);
+            count++;
+            const double ratio = pow((double)(patches - 2) / (double)behind, (double)(f + 1) / SN_RANKS_FAR);
+            size_t place = (size_t)rint((double)behind * ratio);
+            place = place > former ? place : former + 1;
+            former = place;
+            const double distance = distance_of(features, channels, i, other);
+            ck_assert_double_le(fabs(distance - sorted[place]), 1e-5 * sorted[patches - 2] + 2e-4 * sorted[place]);
+        }
+        ck_assert_uint_eq(count, known < SN_RANKS_FAR ? known : SN_RANKS_FAR);
+    }
+    free(sorted);
+}
+
 /* Ranks tell the same nearest patches as the search did; and, where most of the ranked are not in the reference set, as a search would. */
 static void check_ranks(const float *features, size_t patches, size_t channels, const uint8_t *reference, const int32_t *expected) {
     sn_ranking *ranking;
-    uint16_t *ranks = malloc(patches * SN_RANKS * sizeof *ranks);
+    uint16_t *ranks = malloc(patches * SN_RANKS * sizeof *ranks), *far = malloc(patches * SN_RANKS_FAR * sizeof *far);
     int32_t *found = malloc(patches * sizeof *found);
     ck_ok(sn_ranking_create(&ranking, patches, channels));
     for (int turn = 0; turn < 2; turn++)
-        ck_ok(sn_ranking_run(ranking, features, ranks));
+        ck_ok(sn_ranking_run(ranking, features, ranks, turn == 0 ? NULL : far));
     for (size_t i = 0; i < patches * SN_RANKS; i++)
         ck_assert(ranks[i] == SN_RANKS_NONE || (ranks[i] < patches && ranks[i] != i / SN_RANKS));
+    check_far(features, patches, channels, far);
     sn_ranks_look_up(ranks, features, patches, channels, reference, found);
     ck_assert_int_eq(memcmp(found, expected, patches * sizeof *found), 0);
     uint8_t *few = calloc(patches, 1);
@@ -87,7 +128,7 @@ static void check_ranks(const float *features, size_t patches, size_t channels, 
     sn_ranks_look_up(ranks, features, patches, channels, few, found);
     ck_assert_int_eq(memcmp(found, searched, patches * sizeof *found), 0);
     sn_intra_state_destroy(state), sn_intra_destroy(intra), sn_ranking_destroy(ranking);
-    free(ranks), free(found), free(few), free(searched);
+    free(ranks), free(far), free(found), free(few), free(searched);
 }
 
 /* Patches, channels, and a kind: 0 random, 1 small integers (ties, exact in f32), 2 equal, 3 small

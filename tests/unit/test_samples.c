@@ -2,7 +2,7 @@
 #include "core/rng.h"
 #include "io/half.h"
 #include "kernel/simd.h"
-#include "reference_scan.h"
+#include "reference.h"
 #include "support.h"
 #include "train/labels.h"
 #include "train/shuffle.h"
@@ -43,7 +43,7 @@ START_TEST(halves) {
 }
 END_TEST
 
-static const sn_samples_shape shape = {5, 3, 6, 2, 9, 7, NULL, {0}};
+static const sn_samples_shape shape = {5, 3, 6, 2, 9, 7, NULL, {0}, NULL};
 enum { PATCHES = 15, CHANNELS = 6, NEIGHBOURS = 2, PIXELS = 63 };
 
 typedef struct one {
@@ -112,6 +112,58 @@ START_TEST(round_trip) {
 }
 END_TEST
 
+/* With a bank's vectors, squares of the inter-residuals by stages and what gives means of residuals are kept instead of features. */
+START_TEST(means) {
+    enum { VECTORS = 1000 };
+    float *vectors = random_floats(&rng, VECTORS * CHANNELS);
+    sn_samples_shape with = shape;
+    with.vectors = vectors;
+    for (int staged = 0; staged < 2; staged++) {
+        with.stages = staged ? (sn_stages){2, {2, 4}} : (sn_stages){0};
+        sn_samples *samples;
+        ck_ok(sn_samples_create(&samples, &with, 1));
+        const one s = random_one();
+        ck_ok(sn_samples_add(samples, s.features, s.nearest, s.distances, s.mask));
+        const sn_stages stages = sn_samples_stages(&with);
+        ck_assert_int_eq(stages.count, staged ? 2 : 1);
+        ck_assert_int_eq(stages.channels[0], staged ? 2 : CHANNELS);
+        const float *squares = sn_samples_squares(samples, 0);
+        ck_assert_ptr_nonnull(sn_samples_means(samples, 0));
+        for (size_t i = 0; i < PATCHES; i++)
+            for (size_t stage = 0, first = 0; stage < (size_t)stages.count; first += (size_t)stages.channels[stage], stage++) {
+                double expected = 0;
+                for (size_t c = first; c < first + (size_t)stages.channels[stage]; c++) {
+                    double mean = 0;
+                    for (size_t k = 0; k < NEIGHBOURS; k++)
+                        mean += (double)vectors[(size_t)s.nearest[i * NEIGHBOURS + k] * CHANNELS + c] / NEIGHBOURS;
+                    expected += pow(mean - (double)s.features[i * CHANNELS + c], 2) / stages.channels[stage];
+                }
+                ck_assert_double_eq_tol((double)squares[i * (size_t)stages.count + stage], expected, 1e-5 * expected + 1e-7);
+            }
+        one got;
+        sn_samples_get(samples, 0, SN_MIRROR_Y, NULL, NULL, got.distances, got.mask);
+        for (size_t i = 0; i < PATCHES; i++)
+            ck_assert(got.distances[i] == s.distances[from(i, 5, 3, SN_MIRROR_Y)]);
+        for (size_t i = 0; i < PIXELS; i++)
+            ck_assert_uint_eq(got.mask[i], s.mask[from(i, 9, 7, SN_MIRROR_Y)]);
+        sn_samples_destroy(samples);
+    }
+    sn_samples_shape large = with, kept = large;
+    large.grid_width = large.grid_height = 256;
+    sn_samples *samples;
+    ck_fails(sn_samples_create(&samples, &large, 1), SNARM_ERROR_ARGUMENT,
+             "a grid of 256 x 256 has 65536 patches, expected at most 65534: learn from tiles of the pictures");
+    ck_assert_ptr_null(samples);
+    /* Of 40 x 40 patches of a ResNet-18 in two lights a quarter of what features take. */
+    large.grid_width = large.grid_height = 40, large.mask_width = large.mask_height = 320, large.channels = 896;
+    large.stages = (sn_stages){6, {64, 128, 256, 64, 128, 256}};
+    kept = large;
+    kept.vectors = NULL;
+    ck_assert_uint_lt(4 * sn_samples_bytes(&large), sn_samples_bytes(&kept));
+    free(vectors);
+}
+END_TEST
+
 /* Features that no half holds are rounded to one. */
 START_TEST(rounded) {
     sn_samples *samples;
@@ -130,7 +182,7 @@ END_TEST
 /* A grid of 3 x 2 over 10 x 7 pixels: the patches' columns are 3, 3 and 4 pixels wide, the rows 3 and 4 high.
  */
 START_TEST(labels) {
-    const sn_samples_shape uneven = {3, 2, 2, 1, 10, 7, NULL, {0}};
+    const sn_samples_shape uneven = {3, 2, 2, 1, 10, 7, NULL, {0}, NULL};
     const size_t columns[] = {0, 3, 6, 10}, rows[] = {0, 3, 7};
     for (size_t patch = 0; patch < 6; patch++) {
         const size_t left = columns[patch % 3], right = columns[patch % 3 + 1];
@@ -186,6 +238,7 @@ int main(void) {
     tcase_set_timeout(cases, 60);
     tcase_add_test(cases, halves);
     tcase_add_test(cases, round_trip);
+    tcase_add_test(cases, means);
     tcase_add_test(cases, rounded);
     tcase_add_test(cases, labels);
     tcase_add_test(cases, shuffled_channels);

@@ -5,6 +5,7 @@
 #include "support.h"
 #include "toy.h"
 #include "train/initialise.h"
+#include "train/seen.h"
 #include "train/step.h"
 #include "train/trainer.h"
 
@@ -98,7 +99,11 @@ static int look_on(void *user, const snarm_train_report *report) {
 /* A step of several branches is a step of each, on the same samples: gradients, running statistics and losses. Of shuffled channels, and
  * of their means. */
 START_TEST(branches_together) {
-    const sn_scorer_weights sizes = toy_sizes();
+    sn_scorer_weights sizes = toy_sizes();
+    sn_samples *means = _i == 1 ? toy_means(toy.samples, &(sn_stages){0}) : NULL;
+    const sn_samples *samples = means != NULL ? means : toy.samples;
+    sizes.channels = sn_seen_channels(samples);
+    ck_assert_uint_eq(sizes.channels, _i == 1 ? 2 : CHANNELS);
     const sn_step_options options = {.batch = 3,
                                      .reference_ratio = 0.75,
                                      .residual_scale = toy.calibration.residual_scale,
@@ -108,8 +113,7 @@ START_TEST(branches_together) {
                                      .navigator_alpha = 0.5,
                                      .navigator_gamma = 2,
                                      .dropout = 0.1,
-                                     .shuffled = 1,
-                                     .means = _i == 1};
+                                     .shuffled = 1};
     const size_t picked[3] = {1, 4, 9};
     const int mirrors[3] = {0, SN_MIRROR_X, SN_MIRROR_Y};
     const int former = sn_threads_enter(1);
@@ -120,7 +124,7 @@ START_TEST(branches_together) {
         ck_ok(random_scorer_weights(&weights[apart], &sizes, 6));
         gradients[apart] = calloc(weights[apart]->values_count, sizeof(float));
         sn_step *step;
-        ck_ok(sn_step_create(&step, weights[apart], toy.samples, toy.bank, &options));
+        ck_ok(sn_step_create(&step, weights[apart], samples, toy.bank, &options));
         for (size_t b = 0; b < 2 && apart; b++)
             ck_ok(sn_step_run(step, weights[1], &(sn_draw){picked, mirrors, b, 1, 77}, gradients[1], &each[b]));
         if (!apart)
@@ -143,6 +147,32 @@ START_TEST(branches_together) {
         sn_scorer_weights_destroy(weights[i]);
         free(gradients[i]);
     }
+    sn_samples_destroy(means);
+}
+END_TEST
+
+/* A network that has seen means alone is one for all channels: on samples with their features it does what its report says. Its prior is of
+ * distances, or of the residuals' sizes by stages. */
+START_TEST(learns_from_means) {
+    const sn_stages stages = _i == 0 ? (sn_stages){0} : (sn_stages){2, {QUIET, CHANNELS - QUIET}};
+    sn_samples *samples = toy_means(toy.samples, &stages), *held_out = toy_means(toy.held_out, &stages);
+    const float stage_weights[] = {2, 1};
+    sn_train_plan plan = toy_plan(60);
+    ck_ok(sn_calibrate(&plan.calibration, samples, toy.bank));
+    plan.stage_weights = _i == 0 ? NULL : stage_weights;
+    ck_assert_double_eq_tol(plan.calibration.residual_scale, toy.calibration.residual_scale, 1e-3 * toy.calibration.residual_scale);
+    sn_trained trained;
+    snarm_train_report report;
+    const int former = sn_threads_enter(1);
+    ck_ok(sn_train(&trained, samples, held_out, toy.bank, &plan, &report));
+    sn_threads_leave(former);
+    ck_assert(report.best_step > 0 && report.best_pixel_ap > report.untrained_pixel_ap);
+    ck_assert_uint_eq(trained.weights->channels, CHANNELS);
+    ck_assert_int_eq(trained.weights->prior.stages.count, stages.count);
+    ck_assert_double_eq_tol(ap_of(trained.weights), report.best_pixel_ap, 5e-3);
+    sn_scorer_weights_destroy(trained.weights);
+    sn_samples_destroy(samples);
+    sn_samples_destroy(held_out);
 }
 END_TEST
 
@@ -350,6 +380,7 @@ int main(void) {
     tcase_set_timeout(cases, 240);
     tcase_add_unchecked_fixture(cases, toy_set_up, toy_tear_down);
     tcase_add_loop_test(cases, branches_together, 0, 2);
+    tcase_add_loop_test(cases, learns_from_means, 0, 2);
     tcase_add_test(cases, learns);
     tcase_add_test(cases, shrunk);
     tcase_add_test(cases, seeds);

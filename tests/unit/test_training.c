@@ -1,7 +1,6 @@
 /* The network in training: logits and every kind of gradient against the same network in double precision. */
 #include "core/threads.h"
 #include "reference_training.h"
-#include "scorer/quarter_means.h"
 #include "support.h"
 
 #include <math.h>
@@ -209,7 +208,7 @@ START_TEST(in_turn) {
     const size_t count = c->weights->values_count;
     float *logits = filled(c->results, 0), *gradients = filled(count, 0), *again = filled(count, 0);
     const int former = sn_threads_enter(2);
-    const sn_scorer_training_shape shape = {c->sizes.batch, c->sizes.width, c->sizes.height, c->sizes.hard, false};
+    const sn_scorer_training_shape shape = {c->sizes.batch, c->sizes.width, c->sizes.height, c->sizes.hard};
     sn_scorer_training *training;
     ck_ok(sn_scorer_training_create(&training, c->weights, &shape));
     float *const targets[] = {gradients, again, again};
@@ -236,7 +235,7 @@ END_TEST
 START_TEST(navigator) {
     const training_sizes sizes = small(10, 1, 9, 0);
     training_case *c = make_training_case(&sizes);
-    const sn_scorer_training_shape shape = {c->sizes.batch, c->sizes.width, c->sizes.height, c->sizes.hard, false};
+    const sn_scorer_training_shape shape = {c->sizes.batch, c->sizes.width, c->sizes.height, c->sizes.hard};
     sn_scorer_training *training;
     ck_ok(sn_scorer_training_create(&training, c->weights, &shape));
     float *values = filled(c->rows, NAN);
@@ -254,53 +253,6 @@ START_TEST(navigator) {
 }
 END_TEST
 
-/* Residuals whose channels are alike within their quarters, given whole and as their means: the same network. */
-START_TEST(means_of_quarters) {
-    const training_sizes sizes = small(10, 2, 9, 0.1);
-    training_case *c = make_training_case(&sizes);
-    const size_t channels = c->sizes.channels, size = channels / 2, count = c->weights->values_count;
-    float *means = filled(c->rows * SN_QUARTERS, NAN);
-    for (size_t row = 0; row < c->rows; row++)
-        for (size_t i = 0; i < 2 * channels; i++)
-            c->hybrid[row * 2 * channels + i] = c->hybrid[row * 2 * channels + i / size * size];
-    sn_quarter_means(c->hybrid, c->rows, channels, means);
-    float *logits[2], *values[2], *gradients[2];
-    const int former = sn_threads_enter(2);
-    for (size_t with = 0; with < 2; with++) {
-        logits[with] = filled(c->results, NAN), values[with] = filled(c->rows, NAN), gradients[with] = filled(count, untouched);
-        const sn_scorer_training_shape shape = {c->sizes.batch, c->sizes.width, c->sizes.height, c->sizes.hard, with == 1};
-        sn_scorer_training *training;
-        ck_ok(sn_scorer_training_create(&training, c->weights, &shape));
-        sn_scorer_batch batch = c->batch;
-        batch.hybrid = with ? means : c->hybrid;
-        ck_ok(sn_scorer_training_forward(training, c->weights, &batch, logits[with]));
-        ck_ok(sn_scorer_training_backward(training, c->weights, &batch, c->diff_logits, gradients[with]));
-        sn_navigator_training_forward(training, c->weights, batch.hybrid, values[with]);
-        sn_navigator_training_backward(training, c->weights, batch.hybrid, c->diff_values, gradients[with]);
-        sn_scorer_training_destroy(training);
-    }
-    sn_threads_leave(former);
-    for (size_t i = 0; i < c->results; i++)
-        ck_assert_double_eq_tol((double)logits[1][i], (double)logits[0][i], 1e-5);
-    for (size_t row = 0; row < c->rows; row++)
-        ck_assert_double_eq_tol((double)values[1][row], (double)values[0][row], 1e-5);
-    for (size_t i = 0; i < c->weights->count; i++) {
-        const sn_weight *weight = &c->weights->table[i];
-        const size_t begin = (size_t)(weight->data - c->weights->values);
-        double largest = 0;
-        for (size_t j = 0; j < weight->count; j++)
-            largest = fmax(largest, fabs((double)gradients[0][begin + j]));
-        for (size_t j = 0; j < weight->count; j++)
-            ck_assert_msg(fabs((double)(gradients[1][begin + j] - gradients[0][begin + j])) <= tolerance * largest, "%s %zu: %g, %g",
-                          weight->name, j, (double)gradients[1][begin + j], (double)gradients[0][begin + j]);
-    }
-    for (size_t with = 0; with < 2; with++)
-        free(logits[with]), free(values[with]), free(gradients[with]);
-    free(means);
-    free_training_case(c);
-}
-END_TEST
-
 int main(void) {
     Suite *suite = suite_create("training");
     TCase *cases = tcase_create("training");
@@ -313,7 +265,6 @@ int main(void) {
     tcase_add_test(cases, deterministic);
     tcase_add_test(cases, in_turn);
     tcase_add_test(cases, navigator);
-    tcase_add_test(cases, means_of_quarters);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
 }

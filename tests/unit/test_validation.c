@@ -106,7 +106,7 @@ START_TEST(validation_of_scores) {
         }
     }
     for (int weighted = 0; weighted < 2; weighted++) {
-        const sn_validation_options options = {0.75, toy.calibration.residual_scale, 2, 16, weighted ? weights : NULL};
+        const sn_validation_options options = {0.75, toy.calibration.residual_scale, 2, 16, weighted ? weights : NULL, {0}};
         sn_validation *validation;
         sn_validation_result result;
         ck_ok(sn_validation_create(&validation, samples, toy.bank, &options));

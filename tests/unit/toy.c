@@ -11,7 +11,7 @@ static void random_feature(sn_rng *rng, float *feature) {
 
 /* Every second sample has a rectangle of 2 or 3 patches a side where the quiet channels are shifted. */
 static sn_samples *make_samples(sn_rng *rng, const snarm_bank *bank, size_t count) {
-    const sn_samples_shape shape = {WIDTH, HEIGHT, CHANNELS, NEIGHBOURS, MASK_WIDTH, MASK_HEIGHT, NULL, {0}};
+    const sn_samples_shape shape = {WIDTH, HEIGHT, CHANNELS, NEIGHBOURS, MASK_WIDTH, MASK_HEIGHT, NULL, {0}, NULL};
     sn_samples *samples;
     ck_ok(sn_samples_create(&samples, &shape, count));
     for (size_t s = 0; s < count; s++) {
@@ -71,8 +71,24 @@ sn_scorer_weights toy_sizes(void) {
 }
 
 sn_validation *toy_validation(const sn_samples *samples) {
-    const sn_validation_options options = {0.75, toy.calibration.residual_scale, 2, 16, NULL};
+    const sn_validation_options options = {0.75, toy.calibration.residual_scale, 2, 16, NULL, toy.calibration.prior.stages};
     sn_validation *validation;
     ck_ok(sn_validation_create(&validation, samples, toy.bank, &options));
     return validation;
+}
+
+sn_samples *toy_means(const sn_samples *samples, const sn_stages *stages) {
+    sn_samples_shape shape = *sn_samples_get_shape(samples);
+    shape.stages = *stages;
+    ck_ok(snarm_bank_get_vectors(toy.bank, &shape.vectors, NULL));
+    sn_samples *out;
+    ck_ok(sn_samples_create(&out, &shape, sn_samples_count(samples)));
+    for (size_t s = 0; s < sn_samples_count(samples); s++) {
+        float features[PATCHES * CHANNELS], distances[PATCHES];
+        int32_t nearest[PATCHES * NEIGHBOURS];
+        uint8_t mask[PIXELS];
+        sn_samples_get(samples, s, 0, features, nearest, distances, mask);
+        ck_ok(sn_samples_add(out, features, nearest, distances, mask));
+    }
+    return out;
 }

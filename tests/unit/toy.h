@@ -28,5 +28,7 @@ void toy_tear_down(void);
 sn_scorer_weights toy_sizes(void);
 /* Of samples like its, with maps smoothed by 2 pixels; the caller's. */
 sn_validation *toy_validation(const sn_samples *samples);
+/* Samples like its, told by stages, of which the means are kept; the caller's. */
+sn_samples *toy_means(const sn_samples *samples, const sn_stages *stages);
 
 #endif
