@@ -124,7 +124,7 @@ void fit_options_describe(fit_settings *s, option *table) {
          .target = &s->steps,
          .value = "N",
          .help = "training steps of a scorer, from synthetic defects; 0: none, the distance to the nearest "
-                 "patches scores; default 2000 (fewer for large inputs)",
+                 "patches scores; default 3000 (fewer for large inputs)",
          .minimum = 0,
          .maximum = 1e7,
          .given = &s->steps_given},
@@ -137,7 +137,7 @@ void fit_options_describe(fit_settings *s, option *table) {
          .kind = OPTION_INTEGER,
          .target = &s->samples,
          .value = "N",
-         .help = "synthetic samples that training draws from; default 800 (fewer for large inputs)",
+         .help = "synthetic samples that training draws from; default 1600 (fewer for large inputs)",
          .minimum = 16,
          .maximum = 1e6},
         {.name = "train-memory",

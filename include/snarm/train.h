@@ -39,10 +39,10 @@ typedef int (*snarm_train_progress_fn)(void *user, const snarm_train_report *rep
 /* Initialise with snarm_train_options_init; zero means default. */
 typedef struct snarm_train_options {
     size_t struct_size;
-    int64_t steps;            /* each of all branches; default 2,000 for grids of up to 40 x 40 patches, in proportion fewer for larger
+    int64_t steps;            /* each of all branches; default 3,000 for grids of up to 40 x 40 patches, in proportion fewer for larger
                                  ones, at least 1,000; 1..10,000,000 */
     int32_t batch;            /* samples a step; default 8; 1..64 */
-    int32_t samples;          /* synthetic samples that a fit makes, those held out included; default 800 up to 40 x 40
+    int32_t samples;          /* synthetic samples that a fit makes, those held out included; default 1,600 up to 40 x 40
                                  patches, in proportion fewer for more, at least 400; 16..1,000,000;
                                  fewer where memory does not hold them */
     int64_t memory;           /* bytes that samples may take; default 1 GiB */
@@ -56,7 +56,8 @@ typedef struct snarm_train_options {
                                  the scorer learns how much differs where, not the look of these very defects: with synthetic defects
                                  that decides how well it does on real ones. Default 1: all; what then holds for two samples is how large
                                  residuals are, so the scorer is shown the means over channels that could take each other's place, and
-                                 gives these one weight; -1: none, for samples of real defects of all kinds that will be met; at most 1 */
+                                 gives these one weight; samples take a fraction of the memory then, and have at most 65,534
+                                 patches. -1: none, for samples of real defects of all kinds that will be met; at most 1 */
     uint64_t seed;            /* of the weights, the order and the synthetic defects; default 0, itself a seed */
     int32_t threads;          /* of snarm_train_scorer; default 0: snarm_default_threads(); 1..64; a fit uses its own */
     const char *checkpoint;   /* a file written now and then, and gone on from where it exists: then it must belong to the same run,
