@@ -107,6 +107,18 @@ static void make_rows(void *context, size_t begin, size_t end, int thread) {
     }
 }
 
+/* Halves that are too large have become infinite. */
+static snarm_status check(const sn_channel_means *m) {
+    for (size_t i = 0; i < 2 * m->patches; i++)
+        if (!isfinite(m->inter[i]))
+            return sn_error(SNARM_ERROR_ARGUMENT, "training: residuals of patch %zu are not finite", i / 2);
+    for (size_t i = 0; i < 2 * KNOWN * m->patches; i++)
+        if (!isfinite(sn_f16_to_f32(m->intra[i])))
+            return sn_error(SNARM_ERROR_ARGUMENT, "training: features of patch %zu differ from others by 65,520 or more on average, expected less",
+                            i / (2 * KNOWN));
+    return SNARM_OK;
+}
+
 static snarm_status make(sn_channel_means *m, const sn_channel_means_maker *maker, const float *features, const float *inter) {
     const char *what = "means of channels";
     m->patches = maker->patches, m->channels = maker->channels;
@@ -116,7 +128,7 @@ static snarm_status make(sn_channel_means *m, const sn_channel_means_maker *make
     SN_TRY(sn_ranking_run(maker->ranking, features, maker->ranks, maker->far));
     make_work work = {maker, features, inter, m};
     sn_parallel(m->patches, 16, make_rows, &work);
-    return SNARM_OK;
+    return check(m);
 }
 
 snarm_status sn_channel_means_make(sn_channel_means **out, sn_channel_means_maker *maker, const float *features, const float *inter) {

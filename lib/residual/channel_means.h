@@ -22,7 +22,7 @@ typedef struct sn_channel_means_maker sn_channel_means_maker;
 /* patches: 2..SN_RANKS_PATCHES_MAX (residual/ranks.h). */
 snarm_status sn_channel_means_maker_create(sn_channel_means_maker **out, size_t patches, size_t channels);
 void sn_channel_means_maker_destroy(sn_channel_means_maker *maker);
-/* Of features and inter-residuals, each (patches, channels). */
+/* Of features and inter-residuals, each (patches, channels), none of more than about 65,000. */
 snarm_status sn_channel_means_make(sn_channel_means **out, sn_channel_means_maker *maker, const float *features, const float *inter);
 
 /* hybrid (patches, 4): of the residuals times scale the quarters' means, each times sqrt(C / 2). A weight for one of these is then as good as

@@ -53,6 +53,9 @@ static snarm_status prepare_features(sn_seen *s, const snarm_bank *bank) {
 }
 
 static snarm_status prepare_means(sn_seen *s) {
+    if (s->references < 2) /* as the residual engine of those with features says */
+        return sn_error(SNARM_ERROR_ARGUMENT, "training: reference_ratio is %g, expected at least 2 of the %zu patches in the reference set",
+                        s->options.reference_ratio, s->patches);
     SN_TRY(sn_alloc(&s->hybrid, s->patches, SN_QUARTERS * sizeof *s->hybrid, "sample"));
     SN_TRY(sn_alloc(&s->distances, s->patches, sizeof *s->distances, "sample"));
     SN_TRY(sn_alloc(&s->scratch, s->patches, 2 * sizeof *s->scratch, "sample"));

@@ -131,6 +131,27 @@ START_TEST(all_alike) {
 }
 END_TEST
 
+/* What halves cannot hold is refused, not made infinite. */
+START_TEST(too_large) {
+    enum { N = 6, C = 4 };
+    float features[N * C] = {0}, inter[N * C] = {0};
+    sn_channel_means_maker *maker;
+    sn_channel_means *means;
+    ck_ok(sn_channel_means_maker_create(&maker, N, C));
+    for (size_t c = 0; c < C; c++)
+        features[3 * C + c] = 65000;
+    ck_ok(sn_channel_means_make(&means, maker, features, inter));
+    sn_channel_means_destroy(means);
+    for (size_t c = 0; c < C; c++)
+        features[3 * C + c] = 70000;
+    ck_fails(sn_channel_means_make(&means, maker, features, inter), SNARM_ERROR_ARGUMENT, "features of patch 0 differ from others by 65,520");
+    ck_assert_ptr_null(means);
+    features[3 * C] = 0, inter[2 * C + 1] = INFINITY;
+    ck_fails(sn_channel_means_make(&means, maker, features, inter), SNARM_ERROR_ARGUMENT, "residuals of patch 2 are not finite");
+    sn_channel_means_maker_destroy(maker);
+}
+END_TEST
+
 int main(void) {
     sn_rng_seed(&rng, 31, 0);
     Suite *suite = suite_create("channel_means");
@@ -138,6 +159,7 @@ int main(void) {
     tcase_set_timeout(cases, 60);
     tcase_add_test(cases, as_the_residuals_are);
     tcase_add_test(cases, all_alike);
+    tcase_add_test(cases, too_large);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
 }

@@ -170,6 +170,10 @@ START_TEST(learns_from_means) {
     ck_assert_uint_eq(trained.weights->channels, CHANNELS);
     ck_assert_int_eq(trained.weights->prior.stages.count, stages.count);
     ck_assert_double_eq_tol(ap_of(trained.weights), report.best_pixel_ap, 5e-3);
+    sn_trained refused;
+    plan.reference_ratio = 0.02;
+    ck_fails(sn_train(&refused, samples, held_out, toy.bank, &plan, &report), SNARM_ERROR_ARGUMENT,
+             "reference_ratio is 0.02, expected at least 2 of the 48 patches");
     sn_scorer_weights_destroy(trained.weights);
     sn_samples_destroy(samples);
     sn_samples_destroy(held_out);
