@@ -1,8 +1,6 @@
 #include "train/calibrate.h"
 
 #include "core/memory.h"
-#include "residual/inter.h"
-#include "residual/phi.h"
 #include "train/labels.h"
 
 #include <math.h>
@@ -46,13 +44,8 @@ static snarm_status allocate(memory *m, const sn_samples_shape *shape, size_t sa
 static const float *squares_of(const memory *m, const sn_samples *samples, const float *vectors, size_t s) {
     if (sn_samples_squares(samples, s) != NULL)
         return sn_samples_squares(samples, s);
-    const sn_samples_shape *shape = sn_samples_get_shape(samples);
-    const size_t patches = shape->grid_width * shape->grid_height;
-    const sn_stages stages = sn_samples_stages(shape);
     sn_samples_get(samples, s, 0, m->features, m->nearest, NULL, NULL);
-    sn_inter_residuals(vectors, m->nearest, shape->neighbours, m->features, patches, shape->channels, m->inter);
-    sn_phi(m->inter, patches, shape->channels, 1, m->phi, shape->channels);
-    sn_stage_squares(&stages, m->phi, shape->channels, patches, shape->channels, m->squares);
+    sn_samples_residuals(sn_samples_get_shape(samples), vectors, m->features, m->nearest, m->inter, m->phi, m->squares);
     return m->squares;
 }
 

@@ -21,7 +21,6 @@ typedef struct sample {
 
 struct sn_samples {
     sn_samples_shape shape;
-    sn_stages stages;
     size_t patches, pixels, count, capacity;
     sample *all;
     sn_channel_means_maker *maker; /* with means, as the next two */
@@ -53,7 +52,7 @@ snarm_status sn_samples_create(sn_samples **out, const sn_samples_shape *shape, 
     *out = NULL;
     sn_samples *samples;
     SN_TRY(sn_alloc_zeroed(&samples, 1, sizeof *samples, "samples"));
-    samples->shape = *shape, samples->capacity = capacity, samples->stages = sn_samples_stages(shape);
+    samples->shape = *shape, samples->capacity = capacity;
     samples->patches = shape->grid_width * shape->grid_height;
     samples->pixels = shape->mask_width * shape->mask_height;
     snarm_status status = sn_alloc_zeroed(&samples->all, capacity, sizeof *samples->all, "samples");
@@ -107,12 +106,18 @@ static snarm_status keep_features(const sn_samples *samples, const float *featur
     return SNARM_OK;
 }
 
+void sn_samples_residuals(const sn_samples_shape *shape, const float *vectors, const float *features, const int32_t *nearest, float *inter,
+                          float *phi, float *squares) {
+    const size_t patches = shape->grid_width * shape->grid_height, channels = shape->channels;
+    const sn_stages stages = sn_samples_stages(shape);
+    sn_inter_residuals(vectors, nearest, shape->neighbours, features, patches, channels, inter);
+    sn_phi(inter, patches, channels, 1, phi, channels);
+    sn_stage_squares(&stages, phi, channels, patches, channels, squares);
+}
+
 static snarm_status keep_means(const sn_samples *samples, const float *features, const int32_t *nearest, sample *s) {
-    const size_t channels = samples->shape.channels;
-    SN_TRY(sn_alloc(&s->squares, samples->patches, (size_t)samples->stages.count * sizeof *s->squares, "a sample's residuals"));
-    sn_inter_residuals(samples->shape.vectors, nearest, samples->shape.neighbours, features, samples->patches, channels, samples->inter);
-    sn_phi(samples->inter, samples->patches, channels, 1, samples->phi, channels);
-    sn_stage_squares(&samples->stages, samples->phi, channels, samples->patches, channels, s->squares);
+    SN_TRY(sn_alloc(&s->squares, samples->patches, (size_t)sn_samples_stages(&samples->shape).count * sizeof *s->squares, "a sample's residuals"));
+    sn_samples_residuals(&samples->shape, samples->shape.vectors, features, nearest, samples->inter, samples->phi, s->squares);
     return sn_channel_means_make(&s->means, samples->maker, features, samples->inter);
 }
 

@@ -55,6 +55,10 @@ const sn_channel_means *sn_samples_means(const sn_samples *samples, size_t index
 const float *sn_samples_squares(const sn_samples *samples, size_t index);
 /* Their stages, or one of all channels. */
 sn_stages sn_samples_stages(const sn_samples_shape *shape);
+/* The inter-residuals (N, C) of a sample's features to the bank's vectors, and their mean squares as above; phi (N, C): scratch. Split over
+ * the threads entered. */
+void sn_samples_residuals(const sn_samples_shape *shape, const float *vectors, const float *features, const int32_t *nearest, float *inter,
+                          float *phi, float *squares);
 /* dst = src (grid_height, grid_width) of elements of that many bytes, mirrored. */
 void sn_samples_mirror(const sn_samples_shape *shape, const void *src, size_t bytes, int mirror, void *dst);
 

@@ -133,7 +133,8 @@ static snarm_status collect(sn_validation *v, const network *n, snarm_pixel_metr
     const sn_samples_shape *shape = sn_samples_get_shape(v->samples);
     const int32_t width = (int32_t)shape->mask_width, height = (int32_t)shape->mask_height;
     for (size_t s = 0; s < sn_samples_count(v->samples); s++) {
-        sn_samples_get(v->samples, s, 0, NULL, NULL, v->distances, v->mask);
+        if (n == NULL)
+            sn_samples_get(v->samples, s, 0, NULL, NULL, v->distances, v->mask);
         SN_TRY(n != NULL ? map_of_network(v, s, n) : map_of_distances(v));
         SN_TRY(snarm_pixel_metrics_add(pixels, v->map, v->mask, width, height));
         SN_TRY(score(v, &v->scores[s]));

@@ -1,8 +1,5 @@
 #include "train/widen.h"
 
-#include "residual/channel_means.h"
-#include "scorer/training.h"
-
 #include <math.h>
 #include <string.h>
 

@@ -19,6 +19,13 @@ double largest_relative_error(const float *a, const float *b, size_t count) {
     return difference / largest;
 }
 
+double reference_distance(const float *features, size_t channels, size_t i, size_t j) {
+    double sum = 0;
+    for (size_t c = 0; c < channels; c++)
+        sum += pow((double)features[i * channels + c] - (double)features[j * channels + c], 2);
+    return sum;
+}
+
 void reference_linear(size_t rows, size_t inner, size_t columns, const float *src, const float *weights,
                       const float *bias, float *dst) {
     for (size_t r = 0; r < rows; r++)

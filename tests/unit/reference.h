@@ -13,6 +13,9 @@ float *random_floats(sn_rng *rng, size_t count);
 /* The largest |a - b| divided by the largest |b|. */
 double largest_relative_error(const float *a, const float *b, size_t count);
 
+/* The squared distance of rows i and j of features (rows, channels). */
+double reference_distance(const float *features, size_t channels, size_t i, size_t j);
+
 /* dst (rows, columns) += or = src (rows, inner) . weights (columns, inner)^T + bias. */
 void reference_linear(size_t rows, size_t inner, size_t columns, const float *src, const float *weights,
                       const float *bias, float *dst);

@@ -13,22 +13,15 @@
 
 static sn_rng rng;
 
-static double distance_of(const float *features, size_t channels, size_t i, size_t j) {
-    double sum = 0;
-    for (size_t c = 0; c < channels; c++)
-        sum += pow((double)features[i * channels + c] - (double)features[j * channels + c], 2);
-    return sum;
-}
-
 /* Patches nearer to patch i than the nearest of the set. */
 static size_t nearer(const float *features, size_t patches, size_t channels, const uint8_t *reference, size_t i) {
     double best = INFINITY;
     size_t count = 0;
     for (size_t j = 0; j < patches; j++)
         if (j != i && reference[j] != 0)
-            best = fmin(best, distance_of(features, channels, i, j));
+            best = fmin(best, reference_distance(features, channels, i, j));
     for (size_t j = 0; j < patches; j++)
-        count += j != i && distance_of(features, channels, i, j) < best;
+        count += j != i && reference_distance(features, channels, i, j) < best;
     return count;
 }
 

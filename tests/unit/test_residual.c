@@ -64,13 +64,6 @@ static int32_t nearest_of(const float *features, size_t patches, size_t channels
     return best;
 }
 
-static double distance_of(const float *features, size_t channels, size_t i, size_t j) {
-    double sum = 0;
-    for (size_t c = 0; c < channels; c++)
-        sum += pow((double)features[i * channels + c] - (double)features[j * channels + c], 2);
-    return sum;
-}
-
 static int by_distance(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -83,7 +76,7 @@ static void check_far(const float *features, size_t patches, size_t channels, co
     double *sorted = malloc(patches * sizeof *sorted);
     for (size_t i = 0; i < patches; i++) {
         for (size_t j = 0; j < patches; j++)
-            sorted[j] = j == i ? INFINITY : distance_of(features, channels, i, j);
+            sorted[j] = j == i ? INFINITY : reference_distance(features, channels, i, j);
         qsort(sorted, patches, sizeof *sorted, by_distance);
         size_t count = 0;
         for (size_t f = 0, former = behind - 1; f < SN_RANKS_FAR; f++) {
@@ -96,7 +89,7 @@ static void check_far(const float *features, size_t patches, size_t channels, co
             size_t place = (size_t)rint((double)behind * ratio);
             place = place > former ? place : former + 1;
             former = place;
-            const double distance = distance_of(features, channels, i, other);
+            const double distance = reference_distance(features, channels, i, other);
             ck_assert_double_le(fabs(distance - sorted[place]), 1e-5 * sorted[patches - 2] + 2e-4 * sorted[place]);
         }
         ck_assert_uint_eq(count, known < SN_RANKS_FAR ? known : SN_RANKS_FAR);

@@ -2,6 +2,7 @@
 #include "core/threads.h"
 #include "reference_training.h"
 #include "support.h"
+#include "train/widen.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -253,6 +254,66 @@ START_TEST(navigator) {
 }
 END_TEST
 
+/* A network of means, widened: of residuals it gives what the former gives of their quarters' means times sqrt(C / 2), and a mean's gradient is
+ * that of its channels' equal weights, together. */
+START_TEST(widened) {
+    enum { CHANNELS = 10, PAIRS = CHANNELS / 2 };
+    training_sizes sizes = small(10, 2, 9, 0.1);
+    sizes.channels = 2;
+    training_case *narrow = make_training_case(&sizes);
+    training_case wide = *narrow;
+    const sn_prior prior = {.slope = 2, .centre = 1, .stages = {1, {CHANNELS}}};
+    ck_ok(sn_widen(&wide.weights, narrow->weights, CHANNELS, &prior));
+    ck_assert(wide.weights->channels == CHANNELS && wide.weights->prior.slope == 2 && wide.weights->prior.stages.count == 1);
+    wide.sizes.channels = CHANNELS;
+    wide.batch.hybrid = wide.hybrid = filled(narrow->rows * 2 * CHANNELS, 0);
+    for (size_t q = 0; q < 4 * narrow->rows; q++) /* values around their mean, on both sides as far */
+        for (size_t k = 0; k < PAIRS; k++)
+            wide.hybrid[q * PAIRS + k] = narrow->hybrid[q] / sqrtf(PAIRS) + 0.25f * ((float)k - (PAIRS - 1) / 2.0f);
+    training_case *const cases[] = {narrow, &wide};
+    float *logits[2], *values[2], *gradients[2];
+    for (int i = 0; i < 2; i++) {
+        training_case *c = cases[i];
+        logits[i] = filled(c->results, NAN), values[i] = filled(c->rows, NAN), gradients[i] = filled(c->weights->values_count, 0);
+        run_training(c, 2, logits[i], gradients[i]);
+        const sn_scorer_training_shape shape = {c->sizes.batch, c->sizes.width, c->sizes.height, c->sizes.hard};
+        sn_scorer_training *training;
+        const int former = sn_threads_enter(2);
+        ck_ok(sn_scorer_training_create(&training, c->weights, &shape));
+        sn_navigator_training_forward(training, c->weights, c->hybrid, values[i]);
+        sn_scorer_training_destroy(training);
+        sn_threads_leave(former);
+    }
+    for (size_t i = 0; i < narrow->results; i++)
+        ck_assert_double_eq_tol((double)logits[1][i], (double)logits[0][i], 1e-5);
+    for (size_t row = 0; row < narrow->rows; row++)
+        ck_assert_double_eq_tol((double)values[1][row], (double)values[0][row], 1e-5);
+    size_t joined = 0;
+    for (size_t i = 0; i < narrow->weights->count; i++) {
+        const sn_weight *of = &narrow->weights->table[i], *from = &wide.weights->table[i];
+        const float *first = gradients[0] + (of->data - narrow->weights->values), *second = gradients[1] + (from->data - wide.weights->values);
+        const size_t times = from->count / of->count;
+        ck_assert(times == 1 || times == PAIRS);
+        joined += times == PAIRS;
+        double largest = 0;
+        for (size_t j = 0; j < of->count; j++)
+            largest = fmax(largest, fabs((double)first[j]));
+        for (size_t j = 0; j < of->count; j++) {
+            double sum = 0;
+            for (size_t k = 0; k < times; k++)
+                sum += (double)second[j * times + k] / sqrt((double)times);
+            ck_assert_msg(fabs(sum - (double)first[j]) <= tolerance * largest, "%s %zu: %g, %g", of->name, j, sum, (double)first[j]);
+        }
+    }
+    ck_assert_uint_eq(joined, 1 + sizes.branches);
+    for (int i = 0; i < 2; i++)
+        free(logits[i]), free(values[i]), free(gradients[i]);
+    free(wide.hybrid);
+    sn_scorer_weights_destroy(wide.weights);
+    free_training_case(narrow);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("training");
     TCase *cases = tcase_create("training");
@@ -265,6 +326,7 @@ int main(void) {
     tcase_add_test(cases, deterministic);
     tcase_add_test(cases, in_turn);
     tcase_add_test(cases, navigator);
+    tcase_add_test(cases, widened);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
 }
