@@ -1,6 +1,6 @@
 #include "metrics/curve.h"
 
-#include "metrics/keys.h"
+#include "core/keys.h"
 
 #include <math.h>
 

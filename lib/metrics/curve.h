@@ -17,7 +17,7 @@ typedef struct sn_curve {
 
 void sn_curve_begin(sn_curve *curve, uint64_t positives, uint64_t negatives);
 
-/* The threshold moves down to the score of this key (metrics/keys.h), lower than all keys before.
+/* The threshold moves down to the score of this key (core/keys.h), lower than all keys before.
  *   above      negatives between this score and the one before
  *   negatives  negatives with this score
  *   positives  positives with this score, at least 1 */

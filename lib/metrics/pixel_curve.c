@@ -2,8 +2,8 @@
  * needed: there the ROC curve runs flat. Its score is looked up for the points that are kept. */
 #include "metrics/pixel_curve.h"
 
+#include "core/keys.h"
 #include "core/memory.h"
-#include "metrics/keys.h"
 #include "metrics/points.h"
 
 #include <math.h>

@@ -1,9 +1,9 @@
 #include "metrics/pixel_store.h"
 
+#include "core/keys.h"
 #include "core/memory.h"
+#include "core/radix_sort.h"
 #include "core/threads.h"
-#include "metrics/keys.h"
-#include "metrics/radix_sort.h"
 
 enum { CHUNK_MINIMUM = 1 << 20 };
 

@@ -7,7 +7,7 @@
 
 typedef struct sn_point {
     uint64_t true_positives, false_positives;
-    uint32_t key; /* of the threshold (metrics/keys.h) */
+    uint32_t key; /* of the threshold (core/keys.h) */
     bool above;   /* the threshold is the lowest negative's score above the key */
 } sn_point;
 

@@ -1,5 +1,5 @@
 #include "core/memory.h"
-#include "metrics/keys.h"
+#include "core/keys.h"
 #include "metrics/points.h"
 #include "metrics/score_keys.h"
 

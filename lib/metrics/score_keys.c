@@ -1,8 +1,8 @@
 #include "metrics/score_keys.h"
 
+#include "core/keys.h"
 #include "core/memory.h"
-#include "metrics/keys.h"
-#include "metrics/radix_sort.h"
+#include "core/radix_sort.h"
 
 #include <math.h>
 

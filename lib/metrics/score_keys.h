@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 typedef struct sn_score_keys {
-    uint32_t *keys; /* (metrics/keys.h) negatives first, then positives, each part ascending */
+    uint32_t *keys; /* (core/keys.h) negatives first, then positives, each part ascending */
     size_t negatives, positives;
 } sn_score_keys;
 

@@ -33,18 +33,12 @@ struct sn_intra_state {
     int32_t *indices;  /* (tile, CANDIDATES) */
 };
 
-/* size split into the fewest even parts of at most largest. */
-static size_t even_part(size_t size, size_t largest) {
-    size_t parts = (size + largest - 1) / largest;
-    return (size + parts - 1) / parts;
-}
-
 snarm_status sn_intra_create(sn_intra **out, size_t patches, size_t channels, size_t references) {
     *out = NULL;
     sn_intra *intra;
     SN_TRY(sn_alloc_zeroed(&intra, 1, sizeof *intra, "intra-residual search"));
     intra->patches = patches, intra->channels = channels, intra->references = references;
-    intra->tile = even_part(patches, TILE), intra->block = even_part(references, BLOCK);
+    intra->tile = sn_even_part(patches, TILE), intra->block = sn_even_part(references, BLOCK);
     intra->padded_patches = (patches + intra->tile - 1) / intra->tile * intra->tile;
     intra->padded_references = (references + intra->block - 1) / intra->block * intra->block;
     /* The second factor is the transposed reference block. (Batch strides are real ones even for a batch of one: a

@@ -1,14 +1,15 @@
 /* Candidates come from matrix products, as in residual/intra.c, and are ordered by true differences. */
 #include "residual/ranks.h"
 
+#include "core/keys.h"
 #include "core/memory.h"
+#include "core/radix_sort.h"
 #include "core/threads.h"
 #include "kernel/gemm.h"
 #include "kernel/simd.h"
 #include "residual/centre.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { TILE = 512, CANDIDATES = SN_RANKS + 1, GROUP = 8 };
 
@@ -20,7 +21,7 @@ struct sn_ranking {
     float *centred;  /* (padded, channels) */
     float *norms;    /* (patches) */
     float *products; /* (tile, patches) */
-    uint64_t *keys;  /* (SN_THREADS_MAX, patches) */
+    uint64_t *keys;  /* (SN_THREADS_MAX, 2, patches) */
     size_t far[SN_RANKS_FAR]; /* places in the order of the far ones; 0: none */
 };
 
@@ -46,7 +47,7 @@ static snarm_status fill(sn_ranking *r) {
     SN_TRY(sn_alloc(&r->mean, r->channels, sizeof(float), what));
     SN_TRY(sn_alloc_zeroed(&r->centred, r->padded, r->channels * sizeof(float), what));
     SN_TRY(sn_alloc(&r->norms, r->patches, sizeof(float), what));
-    SN_TRY(sn_alloc(&r->keys, SN_THREADS_MAX, r->patches * sizeof *r->keys, what));
+    SN_TRY(sn_alloc(&r->keys, SN_THREADS_MAX, 2 * r->patches * sizeof *r->keys, what));
     return sn_alloc(&r->products, r->tile, r->patches * sizeof(float), what);
 }
 
@@ -54,7 +55,7 @@ snarm_status sn_ranking_create(sn_ranking **out, size_t patches, size_t channels
     *out = NULL;
     sn_ranking *r;
     SN_TRY(sn_alloc_zeroed(&r, 1, sizeof *r, "ranks of patches"));
-    r->patches = patches, r->channels = channels, r->tile = patches < TILE ? patches : TILE;
+    r->patches = patches, r->channels = channels, r->tile = sn_even_part(patches, TILE);
     r->padded = (patches + r->tile - 1) / r->tile * r->tile;
     place_far(r);
     snarm_status status = fill(r);
@@ -108,50 +109,13 @@ static void insert(candidate *in_order, size_t count, candidate c) {
     in_order[count] = c;
 }
 
-/* Puts at place what sorting keys[0..count) would put there, and nothing larger before it (Hoare's find). */
-static void select_place(uint64_t *keys, size_t count, size_t place) {
-    for (size_t first = 0, last = count - 1; first < last;) {
-        const uint64_t pivot = keys[place];
-        size_t i = first, j = last + 1; /* j: one beyond, so that it never falls below 0 */
-        do {
-            while (keys[i] < pivot)
-                i++;
-            while (keys[j - 1] > pivot)
-                j--;
-            if (i < j) {
-                const uint64_t kept = keys[i];
-                keys[i++] = keys[j - 1], keys[--j] = kept;
-            }
-        } while (i < j);
-        if (place < j)
-            last = j - 1;
-        else if (place < i)
-            return;
-        else
-            first = i;
-    }
-}
-
-/* An unsigned integer in the order of the floats, and the patch. */
-static uint64_t key_of(float value, size_t patch) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return (uint64_t)(bits >> 31 ? ~bits : bits | 0x80000000u) << 32 | patch;
-}
-
-/* From a patch's row of values; the patch itself has the largest. */
-static void rank_far(const sn_ranking *r, const float *row, uint64_t *keys, uint16_t *far) {
+/* keys = the patches but this one in the order of their values in its row, each below its value's bits (core/keys.h). */
+static void order_row(const sn_ranking *r, const float *row, size_t patch, uint64_t *keys, uint64_t *scratch) {
+    size_t count = 0;
     for (size_t j = 0; j < r->patches; j++)
-        keys[j] = key_of(row[j], j);
-    size_t count = r->patches;
-    for (size_t f = SN_RANKS_FAR; f-- > 0;) {
-        far[f] = SN_RANKS_NONE;
-        if (r->far[f] == 0)
-            continue;
-        select_place(keys, count, r->far[f]);
-        far[f] = (uint16_t)keys[r->far[f]];
-        count = r->far[f]; /* the next one is nearer */
-    }
+        if (j != patch)
+            keys[count++] = (uint64_t)sn_score_key(row[j] + r->norms[j]) << 32 | j;
+    sn_radix_sort_items(keys, scratch, count, 1);
 }
 
 /* All patches that are no candidates have a value of at least the last candidate's: who is not nearer than that by more than two rounding
@@ -159,35 +123,26 @@ static void rank_far(const sn_ranking *r, const float *row, uint64_t *keys, uint
 static void rank_rows(void *context, size_t begin, size_t end, int thread) {
     const ranking_work *w = context;
     const sn_ranking *r = w->ranking;
-    const sn_simd *simd = sn_simd_table();
+    uint64_t *keys = r->keys + (size_t)thread * 2 * r->patches;
     for (size_t i = begin; i < end; i++) {
-        const size_t patch = w->start + i;
-        float *row = r->products + i * r->patches, values[CANDIDATES];
-        int32_t indices[CANDIDATES];
-        for (size_t k = 0; k < CANDIDATES; k++)
-            values[k] = INFINITY, indices[k] = -1;
-        for (size_t j = 0; j < r->patches; j++)
-            row[j] += r->norms[j];
-        row[patch] = INFINITY; /* never chosen */
-        if (w->far != NULL)
-            rank_far(r, row, r->keys + (size_t)thread * r->patches, w->far + patch * SN_RANKS_FAR);
-        simd->smallest(row, r->patches, 0, NULL, 0, CANDIDATES, values, indices);
+        const size_t patch = w->start + i, others = r->patches - 1, count = others < CANDIDATES ? others : CANDIDATES;
+        order_row(r, r->products + i * r->patches, patch, keys, keys + r->patches);
         candidate in_order[CANDIDATES];
-        size_t count = 0;
-        for (; count < CANDIDATES && indices[count] >= 0; count++) {
-            const float *other = w->features + (size_t)indices[count] * r->channels;
-            const float distance = simd->squared_distance(w->features + patch * r->channels, other, r->channels);
-            insert(in_order, count, (candidate){distance, indices[count]});
+        for (size_t k = 0; k < count; k++) {
+            const uint32_t other = (uint32_t)keys[k];
+            const float distance = sn_simd_table()->squared_distance(w->features + patch * r->channels, w->features + other * r->channels,
+                                                                     r->channels);
+            insert(in_order, k, (candidate){distance, (int32_t)other});
         }
         const float norm = r->norms[patch], margin = sn_centred_margin(r->channels, fmaxf(norm, w->largest_norm));
-        const bool complete = count == r->patches - 1;
+        const float last = sn_key_score((uint32_t)(keys[count - 1] >> 32)); /* value of the last candidate */
         uint16_t *ranks = w->ranks + patch * SN_RANKS;
-        size_t sure = 0;
-        while (sure < count && sure < SN_RANKS &&
-               (complete || (count == CANDIDATES && values[CANDIDATES - 1] - (in_order[sure].distance - norm) > margin)))
-            ranks[sure] = (uint16_t)in_order[sure].patch, sure++;
-        for (; sure < SN_RANKS; sure++)
-            ranks[sure] = SN_RANKS_NONE;
+        for (size_t k = 0; k < SN_RANKS; k++) {
+            const bool sure = k < count && (count == others || last - (in_order[k].distance - norm) > margin);
+            ranks[k] = sure ? (uint16_t)in_order[k].patch : SN_RANKS_NONE;
+        }
+        for (size_t f = 0; w->far != NULL && f < SN_RANKS_FAR; f++)
+            w->far[patch * SN_RANKS_FAR + f] = r->far[f] != 0 ? (uint16_t)keys[r->far[f]] : SN_RANKS_NONE;
     }
 }
 

@@ -2,11 +2,11 @@
  * slowly. */
 #include "snarm/metrics.h"
 
+#include "core/keys.h"
+#include "core/radix_sort.h"
 #include "core/rng.h"
 #include "core/threads.h"
-#include "metrics/keys.h"
 #include "metrics/pixel_store.h"
-#include "metrics/radix_sort.h"
 #include "metrics/regions.h"
 #include "support.h"
 

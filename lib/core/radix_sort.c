@@ -1,4 +1,4 @@
-#include "metrics/radix_sort.h"
+#include "core/radix_sort.h"
 
 #include "core/threads.h"
 

@@ -1,6 +1,6 @@
 /* Sorting by 32-bit keys in linear time on several threads. */
-#ifndef SN_METRICS_RADIX_SORT_H
-#define SN_METRICS_RADIX_SORT_H
+#ifndef SN_CORE_RADIX_SORT_H
+#define SN_CORE_RADIX_SORT_H
 
 #include <stddef.h>
 #include <stdint.h>

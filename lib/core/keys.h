@@ -1,7 +1,7 @@
 /* Scores as unsigned integers in the same order, so that they can be sorted digit by digit and compared
  * exactly. */
-#ifndef SN_METRICS_KEYS_H
-#define SN_METRICS_KEYS_H
+#ifndef SN_CORE_KEYS_H
+#define SN_CORE_KEYS_H
 
 #include <stdint.h>
 #include <string.h>
