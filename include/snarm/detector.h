@@ -222,8 +222,8 @@ typedef struct snarm_detector_info {
     int32_t both_lights;                           /* 1: they go through the network as they are, too: a patch's channels are then those of the
                                                       picture as it is, those of the picture in that light and, with depth, its relief's */
     double map_contrast;                           /* of the maps, as in snarm_fit_options; 0: none */
-    int32_t score_window;                          /* side of the window that scores are of, pixels of the map: 16; of scorers trained on
-                                                      inputs above 224 pixels in proportion more */
+    int32_t score_window;                          /* side of the window that scores are of, pixels of the map: 16; of scorers trained
+                                                      here 28 for inputs of 224 pixels, others in proportion, at least 16 */
 } snarm_detector_info;
 SNARM_API snarm_status snarm_detector_get_info(const snarm_detector *detector, snarm_detector_info *info);
 

@@ -39,13 +39,13 @@ typedef int (*snarm_train_progress_fn)(void *user, const snarm_train_report *rep
 /* Initialise with snarm_train_options_init; zero means default. */
 typedef struct snarm_train_options {
     size_t struct_size;
-    int64_t steps;            /* each of all branches; default 3,000 for grids of up to 40 x 40 patches, in proportion fewer for larger
+    int64_t steps;            /* each of all branches; default 4,000 for grids of up to 40 x 40 patches, in proportion fewer for larger
                                  ones, at least 1,000; 1..10,000,000 */
     int32_t batch;            /* samples a step; default 8; 1..64 */
-    int32_t samples;          /* synthetic samples that a fit makes, those held out included; default 1,600 up to 40 x 40
+    int32_t samples;          /* synthetic samples that a fit makes, those held out included; default 3,200 up to 40 x 40
                                  patches, in proportion fewer for more, at least 400; 16..1,000,000;
                                  fewer where memory does not hold them */
-    int64_t memory;           /* bytes that samples may take; default 1 GiB */
+    int64_t memory;           /* bytes that samples may take; default 2 GiB */
     int32_t embedding;        /* D, channels inside the Mamba blocks; default 32; 8..512 */
     int32_t depth;            /* Mamba blocks of a branch; default 2; 1..8 */
     double reference_ratio;   /* rho; default 0.75; above 0, below 1 */

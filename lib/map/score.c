@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-enum { STRIDE = 2, SIDE = 224 };
+enum { STRIDE = 2, SIDE = 224, TRAINED = 28 };
 
 /* Windows lie STRIDE apart, so they are sums of whole pairs of columns: pair sums of the window's rows are
  * made anew for each row of windows, in double, so that the mean is exact to f32's last digit wherever the
@@ -50,8 +50,8 @@ static void search(const float *map, size_t width, size_t height, size_t window,
 }
 
 int32_t sn_score_window(int32_t width, int32_t height) {
-    const int32_t side = width < height ? width : height, pairs = (SN_SCORE_WINDOW / 2 * side + SIDE - 1) / SIDE;
-    return side > SIDE ? 2 * pairs : SN_SCORE_WINDOW;
+    const int32_t side = width < height ? width : height, pairs = (TRAINED / 2 * side + SIDE - 1) / SIDE;
+    return 2 * pairs > SN_SCORE_WINDOW ? 2 * pairs : SN_SCORE_WINDOW;
 }
 
 size_t sn_map_score_scratch(int32_t width) {

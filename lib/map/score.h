@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 enum { SN_SCORE_WINDOW = 16, SN_SCORE_WINDOW_MAX = 4096 }; /* the published one, and the largest, pixels */
-/* The window for maps of a network's input of these sides, so that it shows as much of the part as the published one does at 224 pixels, and
- * never less: even. */
+/* The window of trained models for maps of a network's input of these sides, even: as much of the part as 28 pixels show at 224, about as far
+ * as one patch that differs is seen in a map of 3 x 3 means, and never less than the published one (docs/training.md). */
 int32_t sn_score_window(int32_t width, int32_t height);
 
 /* Doubles of scratch memory that a map of this width needs. */

@@ -17,7 +17,7 @@ static double median(float *values, size_t count) {
 
 static snarm_status choose(sn_score_share *out, const float *map_scores, const float *distance_scores,
                            const uint8_t *labels, size_t count, float *mixed) {
-    static const double shares[] = {0.1, 0.05, 0.2}; /* of equals the first */
+    static const double shares[] = {0.1, 0.05}; /* of equals the first */
     size_t good = 0;
     for (size_t i = 0; i < count; i++)
         if (labels[i] == 0)

@@ -378,6 +378,27 @@ START_TEST(borders) {
 }
 END_TEST
 
+/* How much of the image score is the map's: more where it tells the samples apart, less where it does not. */
+START_TEST(score_shares) {
+    static const float distances[] = {1, 2, 3, 1.7f, 3.4f};
+    static const uint8_t labels[] = {0, 0, 0, 1, 1};
+    static const struct {
+        float maps[5];
+        double share;
+    } cases[] = {
+        {{0, 0, 0, 1, 1}, 0.1}, /* puts 1.7 above 2, which 0.05 does not */
+        {{0, 0, 0, 0, 0}, 0.1}, /* of equals the larger */
+        {{1, 1, 0.95f, 0, 0}, 0.05},
+    };
+    for (size_t n = 0; n < sizeof cases / sizeof *cases; n++) {
+        sn_score_share score;
+        ck_ok(sn_score_share_choose(&score, cases[n].maps, distances, labels, 5));
+        ck_assert_double_eq(score.full, 4);
+        ck_assert_double_eq(score.share, cases[n].share);
+    }
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("trainer");
     TCase *cases = tcase_create("trainer");
@@ -392,6 +413,7 @@ int main(void) {
     tcase_add_test(cases, cancel_at_once);
     tcase_add_test(cases, resume);
     tcase_add_test(cases, borders);
+    tcase_add_test(cases, score_shares);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
 }

@@ -59,10 +59,10 @@ TrainProgress = Callable[[TrainReport], object]
 class TrainOptions:
     """How a training goes; None means the default.
 
-    steps: default 3,000 for grids of up to 40 x 40 patches, in proportion fewer for larger ones, at least 1,000.
+    steps: default 4,000 for grids of up to 40 x 40 patches, in proportion fewer for larger ones, at least 1,000.
     batch: samples a step; default 8; 1..64.
-    samples: synthetic samples that a fit makes; default 1,600 up to 40 x 40 patches, in proportion fewer for more, at least 400.
-    memory: bytes that samples may take; default 1 GiB.
+    samples: synthetic samples that a fit makes; default 3,200 up to 40 x 40 patches, in proportion fewer for more, at least 400.
+    memory: bytes that samples may take; default 2 GiB.
     embedding: D, channels inside the Mamba blocks; default 32; 8..512.
     depth: Mamba blocks of a branch; default 2; 1..8.
     reference_ratio: rho; default 0.75.
