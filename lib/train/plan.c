@@ -8,7 +8,8 @@
 #include <string.h>
 
 static const int64_t STEPS = 4000, STEPS_LEAST = 1000, STEPS_MAX = 10000000, MEMORY = (int64_t)2 << 30;
-enum { GRID = 40 * 40, BATCH = 8, SAMPLES = 3200, SAMPLES_LEAST = 400, SAMPLES_MIN = 16, SAMPLES_MAX = 1000000, EMBEDDING = 32, EMBEDDING_MAX = 512, DEPTH = 2, DEPTH_MAX = 8 };
+enum { GRID = 40 * 40, BATCH = 8, SAMPLES = 3200, SAMPLES_LEAST = 400, SAMPLES_MIN = 16, SAMPLES_MAX = 1000000 };
+enum { EMBEDDING = 32, EMBEDDING_MAX = 512, DEPTH = 2, DEPTH_MAX = 8 };
 
 /* A network that has been trained for long on synthetic defects has learnt to pass over what none of them looks like, small real ones
  * among it. Part of its logits beside the whole prior finds those better, for little of its precision (docs/training.md). */
