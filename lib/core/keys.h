@@ -1,4 +1,4 @@
-/* Scores as unsigned integers in the same order, so that they can be sorted digit by digit and compared
+/* Scores and distances as unsigned integers in the same order, so that they can be sorted digit by digit and compared
  * exactly. */
 #ifndef SN_CORE_KEYS_H
 #define SN_CORE_KEYS_H
