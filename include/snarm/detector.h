@@ -223,7 +223,8 @@ typedef struct snarm_detector_info {
                                                       picture as it is, those of the picture in that light and, with depth, its relief's */
     double map_contrast;                           /* of the maps, as in snarm_fit_options; 0: none */
     int32_t score_window;                          /* side of the window that scores are of, pixels of the map: 16; of scorers trained
-                                                      here 28 for inputs of 224 pixels, others in proportion, at least 16 */
+                                                      here 28 for inputs of 224 pixels (with 8 pictures or fewer 16, with
+                                                      more 3 more for each doubling), others in proportion, at least 16 */
 } snarm_detector_info;
 SNARM_API snarm_status snarm_detector_get_info(const snarm_detector *detector, snarm_detector_info *info);
 

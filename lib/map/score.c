@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-enum { STRIDE = 2, SIDE = 224, TRAINED = 28 };
+enum { STRIDE = 2, SIDE = 224, FEW = 8, DOUBLINGS = 4, A_DOUBLING = 3 };
 
 /* Windows lie STRIDE apart, so they are sums of whole pairs of columns: pair sums of the window's rows are
  * made anew for each row of windows, in double, so that the mean is exact to f32's last digit wherever the
@@ -49,9 +49,11 @@ static void search(const float *map, size_t width, size_t height, size_t window,
     best->x += window_width / 2, best->y += window_height / 2;
 }
 
-int32_t sn_score_window(int32_t width, int32_t height) {
-    const int32_t side = width < height ? width : height, pairs = (TRAINED / 2 * side + SIDE - 1) / SIDE;
-    return 2 * pairs > SN_SCORE_WINDOW ? 2 * pairs : SN_SCORE_WINDOW;
+int32_t sn_score_window(int32_t width, int32_t height, int32_t pictures) {
+    const double side = width < height ? width : height;
+    const double doublings = fmin(fmax(log2((double)pictures / FEW), 0), DOUBLINGS);
+    const int32_t window = 2 * (int32_t)ceil((SN_SCORE_WINDOW + A_DOUBLING * doublings) * side / (2 * SIDE));
+    return window > SN_SCORE_WINDOW ? window : SN_SCORE_WINDOW;
 }
 
 size_t sn_map_score_scratch(int32_t width) {

@@ -9,8 +9,10 @@
 
 enum { SN_SCORE_WINDOW = 16, SN_SCORE_WINDOW_MAX = 4096 }; /* the published one, and the largest, pixels */
 /* The window of trained models for maps of a network's input of these sides, even: as much of the part as 28 pixels show at 224, about as far
- * as one patch that differs is seen in a map of 3 x 3 means, and never less than the published one (docs/training.md). */
-int32_t sn_score_window(int32_t width, int32_t height);
+ * as one patch that differs is seen in a map of 3 x 3 means. Where few pictures were learnt from, good parts differ from them over wide places,
+ * which large windows add up: it is 16 pixels at 224 for 8 pictures, 3 more for each doubling up to 128. Never less than the published one
+ * (docs/training.md). */
+int32_t sn_score_window(int32_t width, int32_t height, int32_t pictures);
 
 /* Doubles of scratch memory that a map of this width needs. */
 size_t sn_map_score_scratch(int32_t width);

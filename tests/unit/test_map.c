@@ -187,10 +187,15 @@ START_TEST(scores) {
 }
 END_TEST
 
-/* Of as much of the part as 28 of 224 pixels show, even, and at least the published one. */
+/* Of as much of the part as 28 of 224 pixels show, 16 with few pictures, even, and at least the published one. */
 START_TEST(windows) {
-    ck_assert(sn_score_window(64, 64) == 16 && sn_score_window(128, 128) == 16 && sn_score_window(129, 600) == 18);
-    ck_assert(sn_score_window(224, 224) == 28 && sn_score_window(320, 320) == 40 && sn_score_window(448, 392) == 50);
+    enum { MANY = 128 };
+    ck_assert(sn_score_window(64, 64, MANY) == 16 && sn_score_window(128, 128, MANY) == 16 && sn_score_window(129, 600, MANY) == 18);
+    ck_assert(sn_score_window(224, 224, MANY) == 28 && sn_score_window(320, 320, MANY) == 40 && sn_score_window(448, 392, MANY) == 50);
+    static const int32_t pictures[] = {1, 2, 8, 9, 16, 24, 32, 64, 127, 761, INT32_MAX}, at_224[] = {16, 16, 16, 18, 20, 22, 22, 26, 28, 28, 28};
+    for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++)
+        ck_assert_int_eq(sn_score_window(224, 300, pictures[i]), at_224[i]);
+    ck_assert(sn_score_window(320, 320, 8) == 24 && sn_score_window(320, 320, 32) == 32 && sn_score_window(320, 320, 761) == 40);
 }
 END_TEST
 
