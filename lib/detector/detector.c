@@ -158,6 +158,7 @@ snarm_status snarm_detector_get_info(const snarm_detector *detector, snarm_detec
         .both_lights = detector->recipe.both_lights,
         .map_contrast = detector->recipe.map_contrast,
         .score_window = detector->recipe.score_window,
+        .score_floor = detector->recipe.score_floor,
     };
     SN_TRY(sn_options_check(info->struct_size, offsetof(snarm_detector_info, tile_width), "snarm_detector_info"));
     if (detector->recipe.tiled) {

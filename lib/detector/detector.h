@@ -39,9 +39,9 @@ typedef struct sn_recipe {
     double false_alarm_rate;
     double residual_scale;
     bool prior_apart; /* the scorer's prior makes up for borders or is one of residuals */
-    /* With a scorer, the image score is share times that of the map, and the rest that of the map of distances divided by full. share 1:
-     * the map's alone. */
-    double score_share, distance_full;
+    /* With a scorer, the image score is share times that of the map, and the rest that of the map of distances, above floor times its
+     * smallest value, divided by full. share 1: the map's alone. */
+    double score_share, score_floor, distance_full;
     double score_first_stage; /* how much the first stage counts in these distances; 1: they are those to the bank */
     int32_t score_window; /* of image scores, pixels of the map */
     double map_contrast; /* sn_map_contrast_factor's, of the maps of inspections; 0: none */
@@ -62,7 +62,7 @@ static inline size_t sn_view_count(const sn_recipe *recipe) {
 
 static inline int32_t sn_model_format(const sn_recipe *recipe) {
     if (recipe->prior_apart || recipe->score_first_stage < 1 || recipe->light.level > 0 || recipe->map_contrast > 0 ||
-        recipe->score_window != SN_SCORE_WINDOW)
+        recipe->score_window != SN_SCORE_WINDOW || recipe->score_floor > 0)
         return SN_MODEL_FORMAT_STAGES;
     return recipe->depth ? SN_MODEL_FORMAT_DEPTH : recipe->tiled ? SN_MODEL_FORMAT_TILES : SN_MODEL_FORMAT;
 }
@@ -172,7 +172,8 @@ typedef snarm_status (*sn_tile_features)(void *user, size_t tile, const float **
 snarm_status sn_inspect_map(const snarm_detector *detector, sn_inspection *inspection, sn_tile_features give, void *user,
                             int32_t exclude, int32_t neighbours);
 
-/* The scores of the maps that sn_inspect_map left: the largest window of the map, and of the map of distances (0 without one). */
+/* The scores of the maps that sn_inspect_map left: the largest window of the map, and that of the map of distances above the recipe's floor
+ * (0 without one). */
 typedef struct sn_scores {
     float map, distance;
 } sn_scores;

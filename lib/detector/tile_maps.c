@@ -122,5 +122,6 @@ snarm_status sn_inspect_scores(const snarm_detector *d, const sn_inspection *ins
     SN_TRY(sn_map_score(inspection->map, width, height, window, inspection->score_scratch, &scores->map, NULL, NULL));
     if (inspection->distance_map == NULL)
         return SNARM_OK;
-    return sn_map_score(inspection->distance_map, width, height, window, inspection->score_scratch, &scores->distance, NULL, NULL);
+    return sn_map_score_above(inspection->distance_map, width, height, window, d->recipe.score_floor, inspection->score_scratch,
+                              &scores->distance);
 }

@@ -19,6 +19,7 @@ static snarm_status train(snarm_detector *d, const sn_fit_pool *pool, const snar
     if (sn_detector_stage_weights(d, weights))
         plan.stage_weights = weights;
     plan.score_window = sn_score_window((int32_t)shape->mask_width, (int32_t)shape->mask_height, d->image_count);
+    plan.score_floor = d->recipe.score_floor;
     plan.smoothing = d->recipe.smoothing * (double)shape->mask_width / (double)d->shape.width;
     char identity[512];
     sn_train_identify(&plan, pool->training, d->bank, identity, sizeof identity);
@@ -31,6 +32,7 @@ snarm_status sn_fit_train(snarm_detector *d, sn_feature_source *source, const sn
     if ((size_t)sn_detector_stages(d).count / sn_view_count(&d->recipe) >= FINE_STAGES)
         d->recipe.score_first_stage = first_stage;
     d->recipe.score_window = sn_score_window(d->shape.width, d->shape.height, d->image_count);
+    d->recipe.score_floor = sn_score_floor(d->image_count);
     sn_trained trained;
     const int former = sn_threads_enter(d->threads);
     snarm_status status = sn_fit_pool_create(&pool, d, source, options);

@@ -49,11 +49,19 @@ static void search(const float *map, size_t width, size_t height, size_t window,
     best->x += window_width / 2, best->y += window_height / 2;
 }
 
+/* From FEW pictures up, 0..DOUBLINGS. */
+static double doublings(int32_t pictures) {
+    return fmin(fmax(log2((double)pictures / FEW), 0), DOUBLINGS);
+}
+
 int32_t sn_score_window(int32_t width, int32_t height, int32_t pictures) {
     const double side = width < height ? width : height;
-    const double doublings = fmin(fmax(log2((double)pictures / FEW), 0), DOUBLINGS);
-    const int32_t window = 2 * (int32_t)ceil((SN_SCORE_WINDOW + A_DOUBLING * doublings) * side / (2 * SIDE));
+    const int32_t window = 2 * (int32_t)ceil((SN_SCORE_WINDOW + A_DOUBLING * doublings(pictures)) * side / (2 * SIDE));
     return window > SN_SCORE_WINDOW ? window : SN_SCORE_WINDOW;
+}
+
+double sn_score_floor(int32_t pictures) {
+    return 1 - doublings(pictures) / DOUBLINGS;
 }
 
 size_t sn_map_score_scratch(int32_t width) {
@@ -71,6 +79,17 @@ snarm_status sn_map_score(const float *map, int32_t width, int32_t height, int32
         *x = (int32_t)best.x;
     if (y != NULL)
         *y = (int32_t)best.y;
+    return SNARM_OK;
+}
+
+snarm_status sn_map_score_above(const float *map, int32_t width, int32_t height, int32_t window, double floor, double *scratch, float *score) {
+    SN_TRY(sn_map_score(map, width, height, window, scratch, score, NULL, NULL));
+    if (floor == 0)
+        return SNARM_OK;
+    float least = map[0];
+    for (size_t i = 1; i < (size_t)width * (size_t)height; i++)
+        least = map[i] < least ? map[i] : least;
+    *score = (float)((double)*score - floor * (double)least);
     return SNARM_OK;
 }
 

@@ -100,7 +100,7 @@ START_TEST(trains_saves_loads) {
     snarm_scorer_info scorer = {.struct_size = sizeof scorer};
     ck_ok(snarm_scorer_get_info(snarm_detector_scorer(detector), &scorer));
     ck_assert(scorer.neighbours == 1 && scorer.residual_scale > 0 && scorer.embedding == 8);
-    ck_assert(info.score_window == 16 && info.map_contrast == 0.2);
+    ck_assert(info.score_window == 16 && info.score_floor == 0.75 && info.map_contrast == 0.2);
     ck_assert(scorer.prior_border == 0.75 && scorer.prior_stages == 2 && info.format_version == 4 && info.score_first_stage == 1);
     float map[PIXELS];
     const snarm_result bad = inspect(detector, pictures[PICTURES], map), good = inspect(detector, pictures[0], NULL);
@@ -138,7 +138,7 @@ static void halved_distances(const snarm_detector *detector, const snarm_detecto
     free(features), free(inter);
 }
 
-/* Of three stages the first counts half in the distances that the image score is made of. */
+/* Of three stages the first counts half in the distances that the image score is made of, above the floor that 16 pictures have. */
 START_TEST(three_stages) {
     const snarm_train_options training = short_training(8);
     snarm_fit_options options = small_fit(&training);
@@ -148,7 +148,7 @@ START_TEST(three_stages) {
     ck_ok(fit_first(&detector, PICTURES, &options));
     snarm_detector_info info = {.struct_size = sizeof info};
     ck_ok(snarm_detector_get_info(detector, &info));
-    ck_assert(info.score_first_stage == 0.5 && info.backbone->stage_count == 3);
+    ck_assert(info.score_first_stage == 0.5 && info.score_floor == 0.75 && info.backbone->stage_count == 3);
     static float map[PIXELS], distances[PIXELS], distance_map[PIXELS];
     const snarm_result result = inspect(detector, pictures[PICTURES], map);
     halved_distances(detector, &info, pictures[PICTURES], distances);
@@ -157,8 +157,11 @@ START_TEST(three_stages) {
     ck_ok(snarm_map_smooth(distance_map, PICTURE_SIDE, PICTURE_SIDE, info.smoothing, 1));
     ck_ok(snarm_map_score(distance_map, PICTURE_SIDE, PICTURE_SIDE, &distance_score, NULL, NULL));
     ck_ok(snarm_map_score(map, PICTURE_SIDE, PICTURE_SIDE, &map_score, NULL, NULL));
+    float least = INFINITY;
+    for (int i = 0; i < PIXELS; i++)
+        least = fminf(least, distance_map[i]);
     const double expected = info.score_share * (double)map_score +
-                            (1 - info.score_share) * (double)distance_score / detector->recipe.distance_full;
+                            (1 - info.score_share) * ((double)distance_score - 0.75 * (double)least) / detector->recipe.distance_full;
     ck_assert_float_eq_tol(result.score, (float)expected, 1e-5f);
 
     const char *path = scratch_file("three.snarm");
@@ -167,6 +170,33 @@ START_TEST(three_stages) {
     expect_same(detector, loaded);
     snarm_detector_destroy(detector);
     snarm_detector_destroy(loaded);
+}
+END_TEST
+
+/* A number of the recipe that cannot be is refused by its name, not used. */
+START_TEST(wrong_floor) {
+    static const char key[] = "\"score_floor\"", good[] = "\"0.75\"", bad[] = "\"1.75\"";
+    const snarm_train_options training = short_training(1);
+    snarm_detector *detector;
+    ck_ok(try_fit(&detector, &training, PICTURES, NULL));
+    const char *path = scratch_file("floor.snarm");
+    ck_ok(snarm_detector_save(detector, path));
+    snarm_detector_destroy(detector);
+    static char start[8192];
+    FILE *file = fopen(path, "r+b");
+    ck_assert_ptr_nonnull(file);
+    const size_t size = fread(start, 1, sizeof start - 1, file);
+    size_t at = 0;
+    while (at + sizeof key < size && memcmp(start + at, key, sizeof key - 1) != 0)
+        at++;
+    while (at + sizeof good < size && memcmp(start + at, good, sizeof good - 1) != 0)
+        at++;
+    ck_assert_uint_lt(at + sizeof good, size);
+    ck_assert_int_eq(fseek(file, (long)at, SEEK_SET), 0);
+    ck_assert_uint_eq(fwrite(bad, 1, sizeof bad - 1, file), sizeof bad - 1);
+    ck_assert_int_eq(fclose(file), 0);
+    ck_fails(snarm_detector_load(&detector, path, NULL), SNARM_ERROR_FORMAT, "metadata score_floor is");
+    ck_assert_ptr_null(detector);
 }
 END_TEST
 
@@ -347,6 +377,7 @@ int main(void) {
     tcase_add_unchecked_fixture(tests, make_files, NULL);
     tcase_add_test(tests, trains_saves_loads);
     tcase_add_test(tests, three_stages);
+    tcase_add_test(tests, wrong_floor);
     tcase_add_loop_test(tests, shuffled_channels_weigh_the_same, 0, 2);
     tcase_add_test(tests, larger_inputs_have_larger_windows);
     tcase_add_loop_test(tests, few_pictures, 0, 4);

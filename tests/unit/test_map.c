@@ -199,6 +199,32 @@ START_TEST(windows) {
 }
 END_TEST
 
+/* All of the smallest value with 8 pictures or fewer, none from 128 on. */
+START_TEST(floors) {
+    static const int32_t pictures[] = {1, 8, 16, 32, 64, 128, 761, INT32_MAX};
+    static const double expected[] = {1, 1, 0.75, 0.5, 0.25, 0, 0, 0};
+    for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++)
+        ck_assert_double_eq_tol(sn_score_floor(pictures[i]), expected[i], 1e-12);
+    ck_assert(sn_score_floor(9) < 1 && sn_score_floor(9) > 0.9 && sn_score_floor(127) > 0 && sn_score_floor(127) < 0.01);
+    static const int shapes[][2] = {{1, 1}, {16, 16}, {37, 51}, {7, 30}, {30, 5}};
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+        const int w = shapes[s][0], h = shapes[s][1];
+        float *map = random_floats(&rng, (size_t)(w * h)), window, score, least = INFINITY;
+        for (int i = 0; i < w * h; i++)
+            least = fminf(least, map[i]);
+        double *scratch = malloc(sn_map_score_scratch(w) * sizeof *scratch);
+        ck_ok(sn_map_score(map, w, h, 16, scratch, &window, NULL, NULL));
+        ck_ok(sn_map_score_above(map, w, h, 16, 0, scratch, &score));
+        ck_assert(score == window);
+        ck_ok(sn_map_score_above(map, w, h, 16, 0.75, scratch, &score));
+        ck_assert_double_eq_tol((double)score, (double)window - 0.75 * (double)least, 1e-6);
+        map[0] = NAN;
+        ck_fails(sn_map_score_above(map, w, h, 16, 0.75, scratch, &score), SNARM_ERROR_ARGUMENT, "finite");
+        free(scratch), free(map);
+    }
+}
+END_TEST
+
 START_TEST(wrong_sizes) {
     float value = 0, map[4];
     ck_fails(snarm_map_from_logits(&value, 0, 1, 1, 2, 2, 0, map), SNARM_ERROR_ARGUMENT, "maps is 0");
@@ -249,6 +275,7 @@ int main(void) {
     tcase_add_loop_test(cases, scores, 16, 17);
     tcase_add_loop_test(cases, scores, 34, 35);
     tcase_add_test(cases, windows);
+    tcase_add_test(cases, floors);
     tcase_add_test(cases, wrong_sizes);
     tcase_add_test(cases, golden);
     suite_add_tcase(suite, cases);

@@ -402,6 +402,7 @@ class snarm_detector_info(Structure):
         ("both_lights", c_int32),
         ("map_contrast", c_double),
         ("score_window", c_int32),
+        ("score_floor", c_double),
     ]
 
 

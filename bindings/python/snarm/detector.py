@@ -62,6 +62,7 @@ class DetectorInfo:
     both_lights: whether they go through the network as they are, too: the channels of these come first.
     map_contrast: how far the rest of a defective picture's map is put behind its strongest place; 0: not.
     score_window: side of the window that scores are of, pixels of the map.
+    score_floor: how much of its smallest value is taken from the largest window of the map of distances; without a scorer 0.
     """
 
     backbone: BackboneInfo
@@ -96,6 +97,7 @@ class DetectorInfo:
     both_lights: bool
     map_contrast: float
     score_window: int
+    score_floor: float
 
 
 class Detector(Handle):
