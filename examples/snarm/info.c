@@ -91,8 +91,10 @@ bool describe_model(json_t *facts, const snarm_detector *detector, int32_t preci
         json_add(facts, "score_first_stage", json_number(info.score_first_stage));
     if (info.has_scorer)
         add_integer(facts, "score_window", info.score_window);
-    if (info.score_floor > 0)
+    if (info.score_floor > 0) {
         json_add(facts, "score_floor", json_number(info.score_floor));
+        json_add(facts, "usual_floor", json_number(info.usual_floor));
+    }
     if (info.map_contrast > 0)
         json_add(facts, "map_contrast", json_number(info.map_contrast));
     if (snarm_detector_get_training(detector, &training) == SNARM_OK && training.steps > 0) {

@@ -225,9 +225,10 @@ typedef struct snarm_detector_info {
     int32_t score_window;                          /* side of the window that scores are of, pixels of the map: 16; of scorers trained
                                                       here 28 for inputs of 224 pixels (with 8 pictures or fewer 16, with
                                                       more 3 more for each doubling), others in proportion, at least 16 */
-    double score_floor;                            /* how much of its smallest value is taken from the largest window of the map of distances:
-                                                      of scorers trained here 1 with 8 pictures or fewer, 1/4 less for each doubling, 0 from
-                                                      128 pictures on; 0 without a scorer */
+    double score_floor;                            /* how much of what the map of distances has as its smallest value above usual_floor
+                                                      is taken from its largest window: of scorers trained here 1 with 8 pictures or
+                                                      fewer, 1/4 less for each doubling, 0 from 128 on; 0 without a scorer */
+    double usual_floor;                            /* the median of the good pictures' smallest values, >= 0; 0 if score_floor is 0 */
 } snarm_detector_info;
 SNARM_API snarm_status snarm_detector_get_info(const snarm_detector *detector, snarm_detector_info *info);
 

@@ -159,6 +159,7 @@ snarm_status snarm_detector_get_info(const snarm_detector *detector, snarm_detec
         .map_contrast = detector->recipe.map_contrast,
         .score_window = detector->recipe.score_window,
         .score_floor = detector->recipe.score_floor,
+        .usual_floor = detector->recipe.usual_floor,
     };
     SN_TRY(sn_options_check(info->struct_size, offsetof(snarm_detector_info, tile_width), "snarm_detector_info"));
     if (detector->recipe.tiled) {

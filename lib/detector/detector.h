@@ -39,9 +39,10 @@ typedef struct sn_recipe {
     double false_alarm_rate;
     double residual_scale;
     bool prior_apart; /* the scorer's prior makes up for borders or is one of residuals */
-    /* With a scorer, the image score is share times that of the map, and the rest that of the map of distances, above floor times its
-     * smallest value, divided by full. share 1: the map's alone. */
-    double score_share, score_floor, distance_full;
+    /* With a scorer, the image score is share times that of the map, and the rest that of the map of distances divided by full, less
+     * score_floor times what that map's floor has above the usual one. share 1: the map's alone. */
+    double score_share, distance_full, score_floor;
+    double usual_floor; /* the median of the good pictures' */
     double score_first_stage; /* how much the first stage counts in these distances; 1: they are those to the bank */
     int32_t score_window; /* of image scores, pixels of the map */
     double map_contrast; /* sn_map_contrast_factor's, of the maps of inspections; 0: none */
@@ -172,18 +173,19 @@ typedef snarm_status (*sn_tile_features)(void *user, size_t tile, const float **
 snarm_status sn_inspect_map(const snarm_detector *detector, sn_inspection *inspection, sn_tile_features give, void *user,
                             int32_t exclude, int32_t neighbours);
 
-/* The scores of the maps that sn_inspect_map left: the largest window of the map, and that of the map of distances above the recipe's floor
- * (0 without one). */
+/* The scores of the maps that sn_inspect_map left: the largest window of the map, that of the map of distances (0 without one), and this
+ * map's floor (0 if the recipe does not count it). */
 typedef struct sn_scores {
-    float map, distance;
+    float map, distance, floor;
 } sn_scores;
 snarm_status sn_inspect_scores(const snarm_detector *detector, const sn_inspection *inspection, sn_scores *scores);
 /* The image score that the recipe makes of them. */
 static inline float sn_image_score(const sn_recipe *recipe, const sn_scores *scores) {
     if (recipe->score_share == 1)
         return scores->map;
-    return (float)(recipe->score_share * (double)scores->map +
-                   (1 - recipe->score_share) * (double)scores->distance / recipe->distance_full);
+    const double above = (double)scores->floor - recipe->usual_floor;
+    const double distance = (double)scores->distance - recipe->score_floor * (above > 0 ? above : 0);
+    return (float)(recipe->score_share * (double)scores->map + (1 - recipe->score_share) * distance / recipe->distance_full);
 }
 
 /* views.c: sn_view_count of them, in the order of their features: the picture as it is (in both lights, or without a light), in the

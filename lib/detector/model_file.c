@@ -66,8 +66,10 @@ static snarm_status write_recipe(sn_writer *writer, const snarm_detector *d) {
         SN_TRY(sn_writer_metadata_double(writer, "score_first_stage", d->recipe.score_first_stage));
     if (d->recipe.score_window != SN_SCORE_WINDOW)
         SN_TRY(sn_writer_metadata_int(writer, "score_window", d->recipe.score_window));
-    if (d->recipe.score_floor > 0)
+    if (d->recipe.score_floor > 0) {
         SN_TRY(sn_writer_metadata_double(writer, "score_floor", d->recipe.score_floor));
+        SN_TRY(sn_writer_metadata_double(writer, "usual_floor", d->recipe.usual_floor));
+    }
     if (d->recipe.map_contrast > 0)
         SN_TRY(sn_writer_metadata_double(writer, "map_contrast", d->recipe.map_contrast));
     if (d->recipe.light.level > 0) {
@@ -245,8 +247,10 @@ static snarm_status read_recipe(const sn_safetensors *file, snarm_detector *d, s
             return sn_error(SNARM_ERROR_FORMAT, "%s: metadata score_window is %d, expected an even number", sn_safetensors_path(file),
                             (int)recipe->score_window);
     }
-    if (sn_safetensors_metadata(file, "score_floor") != NULL)
+    if (sn_safetensors_metadata(file, "score_floor") != NULL) {
         SN_TRY(sn_safetensors_metadata_double(file, "score_floor", 0, 1, &recipe->score_floor));
+        SN_TRY(sn_safetensors_metadata_double(file, "usual_floor", 0, 1e30, &recipe->usual_floor));
+    }
     if (sn_safetensors_metadata(file, "map_contrast") != NULL)
         SN_TRY(sn_safetensors_metadata_double(file, "map_contrast", 0, 1, &recipe->map_contrast));
     if (sn_safetensors_metadata(file, "light") != NULL) {

@@ -118,10 +118,12 @@ snarm_status sn_inspect_map(const snarm_detector *d, sn_inspection *inspection, 
 
 snarm_status sn_inspect_scores(const snarm_detector *d, const sn_inspection *inspection, sn_scores *scores) {
     const int32_t width = d->recipe.preprocess.width, height = d->recipe.preprocess.height, window = d->recipe.score_window;
-    scores->distance = 0;
+    scores->distance = scores->floor = 0;
     SN_TRY(sn_map_score(inspection->map, width, height, window, inspection->score_scratch, &scores->map, NULL, NULL));
     if (inspection->distance_map == NULL)
         return SNARM_OK;
-    return sn_map_score_above(inspection->distance_map, width, height, window, d->recipe.score_floor, inspection->score_scratch,
-                              &scores->distance);
+    SN_TRY(sn_map_score(inspection->distance_map, width, height, window, inspection->score_scratch, &scores->distance, NULL, NULL));
+    if (d->recipe.score_floor > 0)
+        scores->floor = sn_map_floor(inspection->distance_map, (size_t)width * (size_t)height);
+    return SNARM_OK;
 }

@@ -1,19 +1,16 @@
 /* The threshold of a fit, from the scores that the good pictures get when their own bank vectors do not count. */
 #include "fit/fit.h"
 
+#include "core/median.h"
 #include "core/memory.h"
 #include "snarm/map.h"
 
 #include <string.h>
 
 static snarm_status score_tiles(const snarm_detector *d, sn_inspection *inspection, sn_tile_features give, void *user,
-                                int32_t exclude, int32_t neighbours, float *score, float *map_score) {
-    sn_scores scores;
+                                int32_t exclude, int32_t neighbours, sn_scores *scores) {
     SN_TRY(sn_inspect_map(d, inspection, give, user, exclude, neighbours));
-    SN_TRY(sn_inspect_scores(d, inspection, &scores));
-    *score = sn_image_score(&d->recipe, &scores);
-    *map_score = scores.map;
-    return SNARM_OK;
+    return sn_inspect_scores(d, inspection, scores);
 }
 
 snarm_status sn_fit_count_owned(const snarm_detector *d, size_t **out) {
@@ -43,7 +40,7 @@ static snarm_status give_tile(void *user, size_t tile, const float **features) {
 }
 
 static snarm_status leave_one_out(snarm_detector *d, sn_feature_source *source, const snarm_fit_options *options,
-                                  const size_t *owned, float *map_scores) {
+                                  const size_t *owned, sn_scores *scores) {
     size_t bank_count;
     SN_TRY(snarm_bank_get_size(d->bank, &bank_count, NULL, NULL));
     const size_t count = source->images->count;
@@ -55,7 +52,7 @@ static snarm_status leave_one_out(snarm_detector *d, sn_feature_source *source, 
         const int32_t neighbours = fewer ? (int32_t)others : wanted;
         const int32_t exclude = others >= (size_t)neighbours ? (int32_t)i : -1;
         good_picture picture = {source, options, i};
-        SN_TRY(score_tiles(d, source->inspection, give_tile, &picture, exclude, neighbours, &d->scores[i], &map_scores[i]));
+        SN_TRY(score_tiles(d, source->inspection, give_tile, &picture, exclude, neighbours, &scores[i]));
     }
     const size_t tiles = sn_feature_source_count(source);
     return sn_progress(options->progress, options->progress_user, "threshold", tiles, tiles);
@@ -117,18 +114,48 @@ static snarm_status give_mirrored(void *user, size_t tile, const float **feature
 }
 
 /* One picture leaves nothing to compare it with but itself, mirrored: left-right, turned, upside down. */
-static snarm_status score_mirrored(snarm_detector *d, sn_feature_source *source, float scores[3], float map_scores[3]) {
-    for (int i = 0; i < 3; i++) {
+enum { MIRRORED = 3 };
+static snarm_status score_mirrored(snarm_detector *d, sn_feature_source *source, sn_scores scores[MIRRORED]) {
+    for (int i = 0; i < MIRRORED; i++) {
         mirrored_picture picture = {source, i < 2, i > 0};
-        SN_TRY(score_tiles(d, source->inspection, give_mirrored, &picture, -1, d->recipe.neighbours, &scores[i],
-                           &map_scores[i]));
+        SN_TRY(score_tiles(d, source->inspection, give_mirrored, &picture, -1, d->recipe.neighbours, &scores[i]));
     }
     return SNARM_OK;
 }
 
+/* What floor is usual, which scores depend on, then they and the thresholds. sorted has room for count. */
+static void choose_thresholds(snarm_detector *d, const sn_scores *scores, size_t count, double rate, float *sorted) {
+    float unused;
+    if (d->recipe.score_floor > 0) {
+        for (size_t i = 0; i < count; i++)
+            sorted[i] = scores[i].floor;
+        d->recipe.usual_floor = sn_median(sorted, count);
+    }
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = scores[i].map;
+    sn_choose_threshold(sorted, count, rate, &d->map_threshold, &unused);
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = sn_image_score(&d->recipe, &scores[i]);
+    if (d->image_count > 1)
+        memcpy(d->scores, sorted, count * sizeof *sorted);
+    sn_choose_threshold(sorted, count, rate, &d->threshold, &d->score_low);
+    if (d->image_count == 1)
+        d->scores[0] = sorted[count - 1]; /* the largest: they are sorted by now */
+}
+
+static snarm_status score_pictures(snarm_detector *d, sn_feature_source *source, const snarm_fit_options *options, sn_scores *scores) {
+    if (source->images->count == 1)
+        return score_mirrored(d, source, scores);
+    size_t *owned;
+    SN_TRY(sn_fit_count_owned(d, &owned));
+    snarm_status status = leave_one_out(d, source, options, owned, scores);
+    sn_free(owned);
+    return status;
+}
+
 snarm_status sn_fit_threshold(snarm_detector *d, sn_feature_source *source, const snarm_fit_options *options) {
-    const size_t count = source->images->count;
-    SN_TRY(sn_alloc(&d->scores, count, sizeof(float), "scores"));
+    const size_t pictures = source->images->count, count = pictures == 1 ? MIRRORED : pictures;
+    SN_TRY(sn_alloc(&d->scores, pictures, sizeof(float), "scores"));
     size_t bank_count;
     SN_TRY(snarm_bank_get_size(d->bank, &bank_count, NULL, NULL));
     if (bank_count < (size_t)d->recipe.neighbours) {
@@ -137,30 +164,15 @@ snarm_status sn_fit_threshold(snarm_detector *d, sn_feature_source *source, cons
                             bank_count, (int)d->recipe.neighbours);
         d->recipe.neighbours = (int32_t)bank_count;
     }
-    float unused;
-    if (count == 1) {
-        float scores[3], map_scores[3];
-        SN_TRY(score_mirrored(d, source, scores, map_scores));
-        sn_choose_threshold(scores, 3, options->false_alarm_rate, &d->threshold, &d->score_low);
-        sn_choose_threshold(map_scores, 3, options->false_alarm_rate, &d->map_threshold, &unused);
-        d->scores[0] = scores[2]; /* sorted by then: the largest */
-        return SNARM_OK;
-    }
-    size_t *owned;
-    float *sorted = NULL, *map_scores = NULL;
-    SN_TRY(sn_fit_count_owned(d, &owned));
-    snarm_status status = sn_alloc(&map_scores, count, sizeof *map_scores, "scores of maps");
+    sn_scores *scores;
+    float *sorted = NULL;
+    SN_TRY(sn_alloc(&scores, count, sizeof *scores, "scores of pictures"));
+    snarm_status status = sn_alloc(&sorted, count, sizeof *sorted, "sorted scores");
     if (status == SNARM_OK)
-        status = sn_alloc(&sorted, count, sizeof *sorted, "sorted scores");
+        status = score_pictures(d, source, options, scores);
     if (status == SNARM_OK)
-        status = leave_one_out(d, source, options, owned, map_scores);
-    if (status == SNARM_OK) {
-        memcpy(sorted, d->scores, count * sizeof *sorted);
-        sn_choose_threshold(sorted, count, options->false_alarm_rate, &d->threshold, &d->score_low);
-        sn_choose_threshold(map_scores, count, options->false_alarm_rate, &d->map_threshold, &unused);
-    }
-    sn_free(owned);
-    sn_free(map_scores);
+        choose_thresholds(d, scores, count, options->false_alarm_rate, sorted);
     sn_free(sorted);
+    sn_free(scores);
     return status;
 }

@@ -19,7 +19,6 @@ static snarm_status train(snarm_detector *d, const sn_fit_pool *pool, const snar
     if (sn_detector_stage_weights(d, weights))
         plan.stage_weights = weights;
     plan.score_window = sn_score_window((int32_t)shape->mask_width, (int32_t)shape->mask_height, d->image_count);
-    plan.score_floor = d->recipe.score_floor;
     plan.smoothing = d->recipe.smoothing * (double)shape->mask_width / (double)d->shape.width;
     char identity[512];
     sn_train_identify(&plan, pool->training, d->bank, identity, sizeof identity);

@@ -82,15 +82,11 @@ snarm_status sn_map_score(const float *map, int32_t width, int32_t height, int32
     return SNARM_OK;
 }
 
-snarm_status sn_map_score_above(const float *map, int32_t width, int32_t height, int32_t window, double floor, double *scratch, float *score) {
-    SN_TRY(sn_map_score(map, width, height, window, scratch, score, NULL, NULL));
-    if (floor == 0)
-        return SNARM_OK;
+float sn_map_floor(const float *map, size_t pixels) {
     float least = map[0];
-    for (size_t i = 1; i < (size_t)width * (size_t)height; i++)
+    for (size_t i = 1; i < pixels; i++)
         least = map[i] < least ? map[i] : least;
-    *score = (float)((double)*score - floor * (double)least);
-    return SNARM_OK;
+    return least;
 }
 
 snarm_status snarm_map_score(const float *map, int32_t width, int32_t height, float *score, int32_t *x,

@@ -13,15 +13,16 @@ enum { SN_SCORE_WINDOW = 16, SN_SCORE_WINDOW_MAX = 4096 }; /* the published one,
  * which large windows add up: it is 16 pixels at 224 for 8 pictures, 3 more for each doubling up to 128. Never less than the published one
  * (docs/training.md). */
 int32_t sn_score_window(int32_t width, int32_t height, int32_t pictures);
-/* How much of a map of distances' smallest value trained models take from its largest window: where few pictures were learnt from, the whole
- * map of a part that they do not show lies higher. 1 for 8 pictures, 1/4 less for each doubling, 0 from 128 on (docs/training.md). */
+/* How much of what a map of distances' floor has above the usual one trained models take from its largest window: where few pictures were
+ * learnt from, the whole map of a part that they do not show lies higher. 1 for 8 pictures, 1/4 less for each doubling, 0 from 128 on
+ * (docs/training.md). */
 double sn_score_floor(int32_t pictures);
 
 /* Doubles of scratch memory that a map of this width needs. */
 size_t sn_map_score_scratch(int32_t width);
 /* As snarm_map_score, with another window, even, of a map whose sides were checked; x and y may be NULL. */
 snarm_status sn_map_score(const float *map, int32_t width, int32_t height, int32_t window, double *scratch, float *score, int32_t *x, int32_t *y);
-/* The same, less floor (0..1) times the map's smallest value. */
-snarm_status sn_map_score_above(const float *map, int32_t width, int32_t height, int32_t window, double floor, double *scratch, float *score);
+/* The floor of a map: its smallest value. */
+float sn_map_floor(const float *map, size_t pixels);
 
 #endif

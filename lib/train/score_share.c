@@ -1,19 +1,8 @@
 #include "train/score_share.h"
 
+#include "core/median.h"
 #include "core/memory.h"
 #include "snarm/metrics.h"
-
-#include <stdlib.h>
-
-static int rising(const void *a, const void *b) {
-    const float x = *(const float *)a, y = *(const float *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(float *values, size_t count) {
-    qsort(values, count, sizeof *values, rising);
-    return count % 2 ? (double)values[count / 2] : 0.5 * ((double)values[count / 2 - 1] + (double)values[count / 2]);
-}
 
 static snarm_status choose(sn_score_share *out, const float *map_scores, const float *distance_scores,
                            const uint8_t *labels, size_t count, float *mixed) {
@@ -22,7 +11,7 @@ static snarm_status choose(sn_score_share *out, const float *map_scores, const f
     for (size_t i = 0; i < count; i++)
         if (labels[i] == 0)
             mixed[good++] = distance_scores[i];
-    out->full = good > 0 ? 2 * median(mixed, good) : 1;
+    out->full = good > 0 ? 2 * sn_median(mixed, good) : 1;
     if (!(out->full > 1e-30))
         out->full = 1;
     double best = -1;

@@ -99,7 +99,6 @@ static snarm_status make_rest(trainer *t, const sn_samples *held_out, const snar
                                            .residual_scale = plan->calibration.residual_scale,
                                            .smoothing = plan->smoothing,
                                            .score_window = plan->score_window,
-                                           .score_floor = plan->score_floor,
                                            .stage_weights = plan->stage_weights,
                                            .stages = plan->calibration.prior.stages};
     SN_TRY(sn_validation_create(&t->validation, held_out, bank, &options));

@@ -22,7 +22,6 @@ typedef struct sn_train_plan {
     double reference_ratio;
     double smoothing; /* of the maps at a check, pixels of the samples' masks */
     int32_t score_window; /* of image scores, pixels of the samples' masks */
-    double score_floor;   /* how much of its smallest value is taken from that of the map of distances */
     const float *stage_weights; /* of the distances that image scores are made of; NULL: the distances to the bank as they are */
     bool mirror_x, mirror_y;
     uint64_t seed;

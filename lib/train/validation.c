@@ -126,9 +126,7 @@ static snarm_status score_distances(sn_validation *v, size_t sample) {
     else
         sn_samples_get(v->samples, sample, 0, NULL, NULL, v->distances, NULL);
     SN_TRY(map_of_distances(v));
-    const sn_samples_shape *shape = sn_samples_get_shape(v->samples);
-    return sn_map_score_above(v->map, (int32_t)shape->mask_width, (int32_t)shape->mask_height, v->options.score_window,
-                              v->options.score_floor, v->score_scratch, &v->distance_scores[sample]);
+    return score(v, &v->distance_scores[sample]);
 }
 
 static snarm_status collect(sn_validation *v, const network *n, snarm_pixel_metrics *pixels) {

@@ -10,7 +10,6 @@
 typedef struct sn_validation_options {
     double reference_ratio, residual_scale, smoothing; /* smoothing: pixels of the samples' masks */
     int32_t score_window;       /* of image scores, the same pixels */
-    double score_floor;         /* of the distances' image scores */
     const float *stage_weights; /* of the distances that image scores are made of, outlive it; NULL: distances as they are */
     sn_stages stages; /* of samples with means: of the prior that the weights are used with; the weights' own has none */
 } sn_validation_options;

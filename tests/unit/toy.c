@@ -71,7 +71,7 @@ sn_scorer_weights toy_sizes(void) {
 }
 
 sn_validation *toy_validation(const sn_samples *samples) {
-    const sn_validation_options options = {0.75, toy.calibration.residual_scale, 2, 16, 0, NULL, toy.calibration.prior.stages};
+    const sn_validation_options options = {0.75, toy.calibration.residual_scale, 2, 16, NULL, toy.calibration.prior.stages};
     sn_validation *validation;
     ck_ok(sn_validation_create(&validation, samples, toy.bank, &options));
     return validation;

@@ -403,6 +403,7 @@ class snarm_detector_info(Structure):
         ("map_contrast", c_double),
         ("score_window", c_int32),
         ("score_floor", c_double),
+        ("usual_floor", c_double),
     ]
 
 

@@ -62,7 +62,9 @@ class DetectorInfo:
     both_lights: whether they go through the network as they are, too: the channels of these come first.
     map_contrast: how far the rest of a defective picture's map is put behind its strongest place; 0: not.
     score_window: side of the window that scores are of, pixels of the map.
-    score_floor: how much of its smallest value is taken from the largest window of the map of distances; without a scorer 0.
+    score_floor: how much of what the map of distances has as its smallest value above usual_floor is taken from its score; without a
+        scorer 0.
+    usual_floor: the median of the good pictures' smallest values; 0 if score_floor is 0.
     """
 
     backbone: BackboneInfo
@@ -98,6 +100,7 @@ class DetectorInfo:
     map_contrast: float
     score_window: int
     score_floor: float
+    usual_floor: float
 
 
 class Detector(Handle):

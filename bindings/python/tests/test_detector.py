@@ -185,7 +185,7 @@ def test_trained(trained, bad_part, work):
     report = trained.training
     assert report.step == report.steps == 6 and not report.cancelled and report.loss == report.loss
     assert trained.info.has_scorer and 0 < trained.info.score_share <= 1
-    assert trained.info.score_floor == 1 and trained.info.score_window == 16  # of few pictures
+    assert trained.info.score_floor == 1 and trained.info.usual_floor > 0 and trained.info.score_window == 16  # of few pictures
     assert trained.inspect(bad_part).map.shape == (SIZE, SIZE)
 
 
