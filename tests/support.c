@@ -41,6 +41,28 @@ const char *scratch_file(const char *name) {
     return path;
 }
 
+const char *changed_file(const char *path, const char *from, const char *to, const char *name) {
+    FILE *file = fopen(path, "rb");
+    ck_assert_ptr_nonnull(file);
+    fseek(file, 0, SEEK_END);
+    const size_t size = (size_t)ftell(file);
+    rewind(file);
+    char *bytes = malloc(size);
+    ck_assert_uint_eq(fread(bytes, 1, size, file), size);
+    fclose(file);
+    char *at = memmem(bytes, size, from, strlen(from));
+    ck_assert_msg(at != NULL, "no %s in %s", from, path);
+    ck_assert_uint_le(strlen(to), (size_t)(bytes + size - at));
+    memcpy(at, to, strlen(to));
+    path = scratch_file(name);
+    file = fopen(path, "wb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(bytes, 1, size, file), size);
+    fclose(file);
+    free(bytes);
+    return path;
+}
+
 int run_suite(Suite *suite) {
     SRunner *runner = srunner_create(suite);
     srunner_set_fork_status(runner, CK_NOFORK);

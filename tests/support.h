@@ -13,6 +13,10 @@ const char *shared_file(const char *name);
 /* A path in a scratch folder of this process, removed with its files when the process ends; static buffer of 4. */
 const char *scratch_file(const char *name);
 
+/* The path of scratch file name, which is the file at path with its first piece from overwritten by to; its length stays.
+ * Fails the test if the file has no such piece. */
+const char *changed_file(const char *path, const char *from, const char *to, const char *name);
+
 /* Fails the test with the library's error sentence unless the call succeeds. */
 #define ck_ok(call)                                                                                                    \
     do {                                                                                                               \

@@ -231,27 +231,6 @@ START_TEST(saves_and_loads) {
 }
 END_TEST
 
-/* The file with a piece of its header replaced by another of the same length. */
-static const char *changed(const char *path, const char *from, const char *to) {
-    FILE *file = fopen(path, "rb");
-    ck_assert_ptr_nonnull(file);
-    fseek(file, 0, SEEK_END);
-    const size_t size = (size_t)ftell(file);
-    rewind(file);
-    char *bytes = malloc(size);
-    ck_assert_uint_eq(fread(bytes, 1, size, file), size);
-    fclose(file);
-    char *at = memmem(bytes, size, from, strlen(from));
-    ck_assert_msg(at != NULL, "no %s", from);
-    memcpy(at, to, strlen(to));
-    path = scratch_file("changed.snarm");
-    file = fopen(path, "wb");
-    ck_assert_uint_eq(fwrite(bytes, 1, size, file), size);
-    fclose(file);
-    free(bytes);
-    return path;
-}
-
 START_TEST(broken_files) {
     snarm_detector *made = fit(usual(), 3), *loaded;
     const char *path = scratch_file("whole.snarm");
@@ -262,7 +241,7 @@ START_TEST(broken_files) {
                                              {"\"depth_background\":\"", "\"depth_background\":\"x", "depth_background"},
                                              {"\"format_version\":\"3\"", "\"format_version\":\"1\"", "channels"}};
     for (int i = 0; i < 4; i++)
-        ck_fails(snarm_detector_load(&loaded, changed(path, changes[i][0], changes[i][1]), NULL), SNARM_ERROR_FORMAT, changes[i][2]);
+        ck_fails(snarm_detector_load(&loaded, changed_file(path, changes[i][0], changes[i][1], "changed.snarm"), NULL), SNARM_ERROR_FORMAT, changes[i][2]);
 }
 END_TEST
 
